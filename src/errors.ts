@@ -1,0 +1,231 @@
+/** Every error class and code of the library, in one place; docs/errors.md has one heading for each. */
+
+/** Marks our errors, so that `instanceof` also holds between two installed copies of the package. */
+const BRAND = Symbol.for('nestjs-scoped-session.error');
+
+/** What is known of the transaction when an error leaves: `unknown` means that the COMMIT's answer was lost. */
+export const OUTCOMES = ['committed', 'rolledBack', 'unknown'] as const;
+/** One of `OUTCOMES`. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What an error knows besides its message. */
+export interface ErrorDetails {
+  /** The error of which this one tells. */
+  cause?: unknown;
+  outcome?: Outcome;
+}
+
+/**
+ * The base of every error that this library throws itself; a failed statement stays TypeORM's `QueryFailedError`.
+ *
+ * @example
+ * ```ts
+ * import { ScopedSessionError } from 'nestjs-scoped-session';
+ * export const mayRunAgain = (error: unknown) => error instanceof ScopedSessionError && error.retryable;
+ * ```
+ */
+export abstract class ScopedSessionError extends Error {
+  /** A stable name for programs: `SS_ERR_…`. */
+  abstract readonly code: string;
+  /** True when the same unit of work may be run again as it is. */
+  readonly retryable: boolean = false;
+  readonly outcome: Outcome | undefined;
+  /** Errors of the clean-up that followed; they never replace the first one. */
+  readonly suppressed: unknown[] = [];
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.outcome = details.outcome;
+    this.name = new.target.name;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== ScopedSessionError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+}
+
+// --- The program is wrong: running it again cannot help. --------------------------------------------------------
+
+/** An option, URL or argument was refused, before any I/O. */
+export class InvalidOptionError extends ScopedSessionError {
+  readonly code = 'SS_ERR_INVALID_OPTION';
+}
+
+/** A statement's parameter is missing, cannot be bound, or is not the parameter object's own. */
+export class InvalidParameterError extends ScopedSessionError {
+  readonly code = 'SS_ERR_INVALID_PARAMETER';
+}
+
+/** A scope function gave no token: a `TypeError`, as an unhashable key is to SQLAlchemy's registry. */
+export class InvalidScopeTokenError extends TypeError {
+  readonly code = 'SS_ERR_INVALID_SCOPE_TOKEN';
+  readonly retryable = false;
+  readonly outcome = undefined;
+  readonly suppressed: unknown[] = [];
+
+  constructor(token: unknown) {
+    super(
+      `The scope function returned ${String(token)}; return an object or a primitive that names the unit of work.`,
+    );
+    this.name = new.target.name;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** Code that needs a session runs outside every scope. */
+export class NoActiveScopeError extends ScopedSessionError {
+  readonly code = 'SS_ERR_NO_ACTIVE_SCOPE';
+
+  constructor(what: string) {
+    super(
+      `${what} was used outside a scope. A request has one when ScopedSessionModule.forRoot() is imported and the route ` +
+        'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true })); ' +
+        'everywhere else (cron, queues, scripts, tests) wrap the work in scopedSession.run(fn).',
+    );
+  }
+}
+
+/** The scope, and with it its session, has ended; the code that called outlived it. */
+export class SessionClosedError extends ScopedSessionError {
+  readonly code = 'SS_ERR_SESSION_CLOSED';
+
+  constructor(label: string, details?: ErrorDetails) {
+    super(
+      `The session of ${label} has ended, and this call came after it. Await the work before the handler returns; work ` +
+        'that outlives it, or is to be kept when it fails, needs a unit of its own: scopedSession.independently(fn).',
+      details,
+    );
+  }
+}
+
+/** `current(options)` found a session in the scope already. */
+export class SessionAlreadyPresentError extends ScopedSessionError {
+  readonly code = 'SS_ERR_SESSION_ALREADY_PRESENT';
+}
+
+/** A method was called in a state in which it has no meaning. */
+export class IllegalStateChangeError extends ScopedSessionError {
+  readonly code = 'SS_ERR_ILLEGAL_STATE_CHANGE';
+}
+
+/** The session was made with `autobegin: false` and nobody called `begin()`. */
+export class AutobeginDisabledError extends ScopedSessionError {
+  readonly code = 'SS_ERR_AUTOBEGIN_DISABLED';
+}
+
+/** A handle or block of `beginNested` was used after its end. */
+export class TransactionClosedError extends ScopedSessionError {
+  readonly code = 'SS_ERR_TRANSACTION_CLOSED';
+}
+
+/** The transaction is gone or spoilt: nothing but `rollback()` is accepted. */
+export class PendingRollbackError extends ScopedSessionError {
+  readonly code = 'SS_ERR_PENDING_ROLLBACK';
+}
+
+/** A transaction runs already, and with other options than those asked for. */
+export class ConflictingTransactionOptionsError extends ScopedSessionError {
+  readonly code = 'SS_ERR_CONFLICTING_TRANSACTION_OPTIONS';
+}
+
+/** A session that has no DataSource was asked to work. */
+export class UnboundSessionError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNBOUND_SESSION';
+}
+
+/** A row was required and none was there. */
+export class NoResultFoundError extends ScopedSessionError {
+  readonly code = 'SS_ERR_NO_RESULT_FOUND';
+}
+
+/** Exactly one row was required and more were there. */
+export class MultipleResultsFoundError extends ScopedSessionError {
+  readonly code = 'SS_ERR_MULTIPLE_RESULTS_FOUND';
+}
+
+/** A unit of work waits for a connection that it holds itself. */
+export class SelfDeadlockError extends ScopedSessionError {
+  readonly code = 'SS_ERR_SELF_DEADLOCK';
+}
+
+/** Nothing in this context would commit a session. */
+export class UnsupportedContextError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNSUPPORTED_CONTEXT';
+}
+
+/** Work was still going on, or failed unseen, when its unit of work ended; it was rolled back. */
+export class UnfinishedWorkError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNFINISHED_WORK';
+}
+
+// --- The application cannot start as it is put together. --------------------------------------------------------
+
+/** Nothing provides a DataSource. */
+export class NoDataSourceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_NO_DATA_SOURCE';
+}
+
+/** More than one module provides the DataSource. */
+export class AmbiguousDataSourceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_AMBIGUOUS_DATA_SOURCE';
+}
+
+/** The provider of the DataSource waits for something of ours, which waits for the DataSource. */
+export class CircularDataSourceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_CIRCULAR_DATA_SOURCE';
+}
+
+/** There is a DataSource, but sessions cannot be built on it. */
+export class UnusableDataSourceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNUSABLE_DATA_SOURCE';
+}
+
+/** `ScopedSessionModule.forRoot` was imported twice for one name. */
+export class DuplicateSessionNameError extends ScopedSessionError {
+  readonly code = 'SS_ERR_DUPLICATE_SESSION_NAME';
+}
+
+// --- Something happened at run time. ----------------------------------------------------------------------------
+
+/** No connection became free within the deadline. */
+export class PoolTimeoutError extends ScopedSessionError {
+  readonly code = 'SS_ERR_POOL_TIMEOUT';
+  override readonly retryable = true;
+}
+
+/** The connection was lost while COMMIT was on its way: whether the server carried it out is not known. */
+export class CommitOutcomeUnknownError extends ScopedSessionError {
+  readonly code = 'SS_ERR_COMMIT_OUTCOME_UNKNOWN';
+}
+
+/** The unit of work took longer than `scopeTimeoutMs`; it was rolled back. */
+export class ScopeTimeoutError extends ScopedSessionError {
+  readonly code = 'SS_ERR_SCOPE_TIMEOUT';
+}
+
+/** The unit of work was cut short from outside (client gone, shutdown); it was rolled back. */
+export class ScopeAbortedError extends ScopedSessionError {
+  readonly code = 'SS_ERR_SCOPE_ABORTED';
+}
+
+/** The application is shutting down and accepts no new units of work. */
+export class DrainingError extends ScopedSessionError {
+  readonly code = 'SS_ERR_DRAINING';
+  override readonly retryable = true;
+}
+
+/** Attaches an error of the clean-up to the first error, which stays the one that is thrown. */
+export function suppress(first: unknown, later: unknown): void {
+  if (first instanceof ScopedSessionError) return void first.suppressed.push(later);
+  if (typeof first !== 'object' || first === null || !Object.isExtensible(first)) return;
+  const list = ((first as { suppressed?: unknown[] }).suppressed ??= []);
+  if (Array.isArray(list)) list.push(later);
+}
+
+/** Refuses an argument that is no function, before anything is done. */
+export function requireFunction(value: unknown, what: string): void {
+  if (typeof value === 'function') return;
+  throw new InvalidOptionError(`${what} must be a function, not a value of type ${typeof value}.`);
+}

@@ -1,0 +1,110 @@
+/** A scope is one unit of work's place: what registries keep for it, and what must be undone at its end. */
+import { randomUUID } from 'node:crypto';
+import type { Outcome } from '../errors.js';
+
+/** Settings of one scope. */
+export interface ScopeSettings {
+  /** What errors and logs call it, such as `GET /transfers`; a function is asked only when somebody wants to know. */
+  readonly label?: string | (() => string);
+  /** Who opened it (one application of several in the process); nobody else ends it. */
+  readonly owner?: object;
+}
+
+/**
+ * One unit of work (a request, a message, a job, a test): a session lives exactly as long as its scope.
+ *
+ * @example
+ * ```ts
+ * import { currentScope, runInScope } from 'nestjs-scoped-session';
+ * await runInScope(async () => console.log(currentScope()?.id));
+ * ```
+ */
+export class Scope {
+  readonly owner: object | undefined;
+  /** Milliseconds of the monotonic clock at which the scope was opened. */
+  readonly openedAt = performance.now();
+  /** How the work ended, once that is decided. */
+  outcome: Outcome | undefined;
+  #label: ScopeSettings['label'];
+  #id: string | undefined;
+  #entries: Map<object, unknown> | undefined;
+  #atEnd: (() => Promise<void> | void)[] | undefined;
+  #whenUsed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #isOpen = true;
+
+  constructor(settings: ScopeSettings = {}) {
+    this.#label = settings.label;
+    this.owner = settings.owner;
+  }
+
+  /** A random identifier, never taken from a client. */
+  get id(): string {
+    return (this.#id ??= randomUUID());
+  }
+
+  get label(): string {
+    const label = typeof this.#label === 'function' ? this.#label() : this.#label;
+    return label ?? `scope ${this.id}`;
+  }
+
+  /** Gives the scope a better name, once one is known. @internal */
+  rename(label: string | (() => string)): void {
+    this.#label = label;
+  }
+
+  /** False as soon as the scope's end has begun to tear it down. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** True when something was kept here, so that the end has something to do. */
+  get isUsed(): boolean {
+    return this.#atEnd !== undefined;
+  }
+
+  /** What registries keep for this scope, by registry. */
+  get entries(): Map<object, unknown> {
+    return (this.#entries ??= new Map());
+  }
+
+  /** Calls `undo` when the scope ends, last registered first; it is awaited. @internal */
+  atEnd(undo: () => Promise<void> | void): void {
+    if (this.#atEnd === undefined) {
+      this.#atEnd = [];
+      this.#whenUsed?.();
+    }
+    this.#atEnd.push(undo);
+  }
+
+  /** Calls `then` when the scope is first used; at once when it is. @internal */
+  whenUsed(then: () => void): void {
+    if (this.isUsed) then();
+    else this.#whenUsed = then;
+  }
+
+  /** Ends the scope: nothing new is kept, everything registered is undone, whatever fails. Later calls join the first. @internal */
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    this.#isOpen = false;
+    if (this.#atEnd !== undefined) return (this.#closing = this.#tearDown(this.#atEnd));
+    this.#entries?.clear();
+    return (this.#closing = Promise.resolve());
+  }
+
+  async #tearDown(undoing: (() => Promise<void> | void)[]): Promise<void> {
+    const errors: unknown[] = [];
+    while (undoing.length > 0) {
+      try {
+        // One after the other: what was registered later may build on what was registered before.
+        await undoing.pop()?.(); // oxlint-disable-line no-await-in-loop
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#entries?.clear();
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1)
+      throw new AggregateError(errors, `${this.label}: ${errors.length} errors at its end`);
+  }
+}
