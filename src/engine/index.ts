@@ -1,0 +1,33 @@
+/** The engine room: where connections come from, and that they go back clean. */
+export { adopt, prepare, type Adoption, type AdoptionSeam } from './adoption.js';
+export { DATABASE_FAMILIES, type DatabaseFamily, type PoolCounters } from './backend.js';
+export { createEngine, engineOf, hasEngine, isDataSource, refuseLargerPool } from './create-engine.js';
+export { isWrite } from './is-write.js';
+export { dataSourceOptionsFromUrl } from './database-url.js';
+export { withDeadline } from './deadline.js';
+export { Engine } from './engine.js';
+export { ENGINE_RULES, type EngineOptions } from './engine-options.js';
+export {
+  ISOLATION_LEVELS,
+  isolationLevel,
+  type IsolationLevel,
+  type TransactionOptions,
+} from './isolation.js';
+export {
+  anything,
+  callable,
+  describe,
+  flag,
+  integer,
+  isPlainObject,
+  listOf,
+  oneOf,
+  readOptions,
+  text,
+  type Rule,
+  type Rules,
+} from './option-rules.js';
+export type { LeaseSlot } from './lease.js';
+export type { RunnerOwner, Spoilt } from './runner-owner.js';
+export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
+export { TransactionRunner } from './transaction-runner.js';

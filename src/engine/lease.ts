@@ -1,0 +1,60 @@
+/** A lease is one checkout of a connection: a new object each time, given back or destroyed once. */
+import type { QueryRunner } from 'typeorm';
+
+/** Who takes a connection: for messages, and to tell a waiter that it waits for itself. */
+export interface LeaseHolder {
+  readonly label: string;
+  /** The unit of work: two leases of one owner are a self-deadlock where only one connection exists. */
+  readonly owner: object;
+  /** The runner that will use the connection. */
+  readonly runner: QueryRunner;
+}
+
+/** A connection as a driver's pool lends it. */
+export interface DriverConnection {
+  /** The driver's own object. */
+  readonly raw: unknown;
+  giveBack(): Promise<void> | void;
+  destroy(): void;
+}
+
+/** Where a unit of work keeps its lease; knows nobody, so that it may outlive a session that was forgotten. */
+export interface LeaseSlot {
+  lease: Lease | undefined;
+}
+
+export class Lease {
+  #connection: DriverConnection | undefined;
+
+  constructor(
+    connection: DriverConnection,
+    private readonly ended: () => void,
+  ) {
+    this.#connection = connection;
+  }
+
+  /** The driver's connection; undefined once the lease has ended. */
+  get raw(): unknown {
+    return this.#connection?.raw;
+  }
+
+  /** Gives the connection back for the next holder; the caller has made sure that no transaction is open on it. */
+  async release(): Promise<void> {
+    const connection = this.#end();
+    if (connection !== undefined) await connection.giveBack();
+  }
+
+  /** Closes the connection, so that nobody ever finds on it what may still be there. */
+  destroy(): void {
+    this.#end()?.destroy();
+  }
+
+  // A second release must not free the connection of whoever holds it now: after the first there is none here.
+  #end(): DriverConnection | undefined {
+    const connection = this.#connection;
+    if (connection === undefined) return undefined;
+    this.#connection = undefined;
+    this.ended();
+    return connection;
+  }
+}

@@ -1,0 +1,44 @@
+/** What a session and its query runner know of each other. */
+import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
+import type { TransactionOptions } from './isolation.js';
+import type { LeaseSlot } from './lease.js';
+
+/** What became of a transaction while a statement was sent. */
+export interface Spoilt {
+  /** `failed`: the rollback of a savepoint mends it; `gone`: the server has no transaction any more. */
+  readonly state: 'failed' | 'gone';
+  readonly reason: string;
+  readonly error?: unknown;
+}
+
+/** The session, as far as its runner knows it. */
+export interface RunnerOwner {
+  readonly label: string;
+  /** The unit of work that leases are taken for. */
+  readonly identity: object;
+  /** Where the lease is kept. */
+  readonly leaseSlot: LeaseSlot;
+  transactionOptions(): TransactionOptions;
+  /** Every use of the connection passes here: it waits its turn, or is refused. */
+  admit<T>(use: () => Promise<T>): Promise<T>;
+  /** Keeps the end of the transaction waiting for `done`. */
+  awaitBeforeEnd(done: Promise<unknown>): void;
+  /** The running statement took the transaction with it. */
+  spoilt(what: Spoilt): void;
+  /** TypeORM's start, commit and rollback on a runner that is in a transaction: savepoints, as handles. */
+  startNested(isolation?: string): Promise<void>;
+  commitInnermost(): Promise<void>;
+  rollbackInnermost(): Promise<void>;
+  /** TypeORM's `manager.transaction`: a savepoint with a block of its own. */
+  runNested<T>(isolation: string | undefined, run: (manager: EntityManager) => Promise<T>): Promise<T>;
+}
+
+/** A transaction's own side: what is done once a use was admitted. */
+export interface TransactionUse {
+  readonly runner: QueryRunner;
+  readonly isBegun: boolean;
+  readonly connection: unknown;
+  begin(): Promise<void>;
+  send(sql: string, parameters?: unknown[]): Promise<QueryResult>;
+  stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']>;
+}

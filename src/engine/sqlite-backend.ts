@@ -1,0 +1,122 @@
+/** better-sqlite3 and sql.js: one connection in the process, so everybody has a runner of their own behind one gate. */
+import type { DataSource, QueryRunner } from 'typeorm';
+import { SelfDeadlockError } from '../errors.js';
+import type { Backend, RunAs, ServerTransaction } from './backend.js';
+import { gatedRunner } from './gated-runner.js';
+import type { TransactionOptions } from './isolation.js';
+import type { DriverConnection, LeaseHolder } from './lease.js';
+import { SqliteGate } from './sqlite-gate.js';
+
+/** The parts of TypeORM's two SQLite drivers and their runners that the gate needs. */
+export interface SqliteDriver {
+  databaseConnection: { inTransaction?: boolean; exec(sql: string): unknown };
+  options: { autoSave?: boolean };
+  queryRunner?: QueryRunner | undefined;
+  createQueryRunner(mode: 'master'): SqliteRunner;
+  autoSave?(): Promise<void>;
+}
+
+export interface SqliteRunner extends QueryRunner {
+  isDirty?: boolean;
+}
+
+export function sqliteBackend(dataSource: DataSource, runAs: RunAs, timeoutMs: () => number): Backend {
+  const driver = dataSource.driver as unknown as SqliteDriver;
+  const gate = new SqliteGate();
+  const createRunner = runnerFactory(driver);
+
+  const obtain = async ({ owner, runner, label }: LeaseHolder): Promise<DriverConnection> => {
+    if (gate.owner === owner) {
+      throw new SelfDeadlockError(
+        `${label} holds the SQLite database already and would wait for itself: it has only one connection. Use the ` +
+          'session at hand, or commit first.',
+      );
+    }
+    const leave = await gate.enter(owner);
+    // Whoever gives it back has the runner; a session that was forgotten with its lease must stay collectable.
+    const holder = new WeakRef(runner);
+    return {
+      raw: driver.databaseConnection,
+      giveBack: () => saveIfDirty(driver, holder.deref()).finally(leave),
+      destroy: () => {
+        undo(driver);
+        leave();
+      },
+    };
+  };
+
+  const previous = Object.getOwnPropertyDescriptor(driver, 'createQueryRunner');
+  Object.defineProperty(driver, 'createQueryRunner', {
+    configurable: true,
+    writable: true,
+    value: () => gatedRunner(createRunner(), obtain, timeoutMs, runAs),
+  });
+
+  return {
+    family: 'sqlite',
+    isolationLevels: ['READ UNCOMMITTED', 'SERIALIZABLE'],
+    createRunner,
+    obtain,
+    counters: () => {
+      const active = gate.owner === undefined ? 0 : 1;
+      return { limit: 1, total: 1, active, idle: 1 - active, waiting: gate.waiting };
+    },
+    beginStatements,
+    endStatements: ({ readOnly }) => (readOnly === true ? ['PRAGMA query_only = 0'] : []),
+    serverTransaction,
+    insertedId,
+    dispose: () => {
+      delete (driver as { createQueryRunner?: unknown }).createQueryRunner;
+      if (previous !== undefined) Object.defineProperty(driver, 'createQueryRunner', previous);
+    },
+  };
+}
+
+/** The driver's runner class is found on the one shared runner that TypeORM would hand to everybody. */
+function runnerFactory(driver: SqliteDriver): () => SqliteRunner {
+  const shared = driver.createQueryRunner('master');
+  driver.queryRunner = undefined;
+  const Runner = shared.constructor as new (driver: SqliteDriver) => SqliteRunner;
+  return () => new Runner(driver);
+}
+
+/** Writers take the lock at once: a transaction that reads first and writes later fails when another commits between. */
+function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
+  const level =
+    isolation === undefined ? [] : [`PRAGMA read_uncommitted = ${isolation === 'READ UNCOMMITTED' ? 1 : 0}`];
+  return readOnly === true ? [...level, 'PRAGMA query_only = 1', 'BEGIN'] : [...level, 'BEGIN IMMEDIATE'];
+}
+
+function serverTransaction(connection: unknown): ServerTransaction {
+  const { inTransaction } = connection as SqliteDriver['databaseConnection'];
+  if (inTransaction === undefined) return 'unknown';
+  return inTransaction ? 'open' : 'none';
+}
+
+function insertedId(connection: unknown, answer: unknown): number | bigint | undefined {
+  if (typeof answer === 'number' || typeof answer === 'bigint') return answer;
+  const [rows] = (connection as SqliteDriver['databaseConnection']).exec('SELECT last_insert_rowid()') as [
+    { values: [[number]] }?,
+  ];
+  return rows?.values[0][0];
+}
+
+/** sql.js keeps the database in memory and writes it to its file as a whole; that belongs to the commit. */
+async function saveIfDirty(driver: SqliteDriver, runner: SqliteRunner | undefined): Promise<void> {
+  if (runner?.isDirty !== true || driver.autoSave === undefined) return;
+  runner.isDirty = false;
+  await driver.autoSave();
+  // sql.js forgets this setting when it exports the database.
+  if (driver.options.autoSave === true) driver.databaseConnection.exec('PRAGMA foreign_keys = ON');
+}
+
+/** There is no other connection to fall back to: what is open is undone on this one. */
+function undo(driver: SqliteDriver): void {
+  for (const sql of ['ROLLBACK', 'PRAGMA query_only = 0']) {
+    try {
+      driver.databaseConnection.exec(sql);
+    } catch {
+      // No transaction was open.
+    }
+  }
+}

@@ -1,0 +1,223 @@
+/** One session's TypeORM query runner: begins by itself, sends inside the transaction, believes the server. */
+import type { QueryResult, QueryRunner } from 'typeorm';
+import { CommitOutcomeUnknownError } from '../errors.js';
+import type { ServerTransaction } from './backend.js';
+import type { Engine } from './engine.js';
+import { classifyFailure } from './failures.js';
+import type { TransactionOptions } from './isolation.js';
+import type { Lease, LeaseSlot } from './lease.js';
+import { isWrite } from './is-write.js';
+import { installOn } from './runner-overrides.js';
+import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+
+/** The driver's own query; its last argument is missing in TypeORM's interface. */
+type PlainQuery = (
+  this: QueryRunner,
+  sql: string,
+  parameters: unknown[] | undefined,
+  useStructuredResult: true,
+) => Promise<QueryResult>;
+
+export class TransactionRunner implements TransactionUse {
+  readonly runner: QueryRunner;
+  readonly #plain: QueryRunner;
+  readonly #slot: LeaseSlot;
+  #options: TransactionOptions = {};
+  #wasSeenOpen = false;
+  #hasWritten = false;
+  /** Rejects what is being waited for, when the connection is given up under it. */
+  #interrupt: ((reason: unknown) => void) | undefined;
+  /** The begin that is under way; a connection that arrives for another one is handed back. */
+  #attempt: object | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly owner: RunnerOwner,
+  ) {
+    this.#slot = owner.leaseSlot;
+    this.runner = engine.createRunner();
+    this.#plain = Object.getPrototypeOf(this.runner) as QueryRunner;
+    installOn(this, engine.dataSource, owner);
+  }
+
+  /** True while a connection is held; it is held only from a transaction's first statement to its end. */
+  get isBegun(): boolean {
+    return this.#slot.lease !== undefined;
+  }
+
+  get connection(): unknown {
+    return this.#slot.lease?.raw;
+  }
+
+  /** True when something else than a read was sent in this transaction. */
+  get hasWritten(): boolean {
+    return this.#hasWritten;
+  }
+
+  get options(): TransactionOptions {
+    return this.#options;
+  }
+
+  /** Leases a connection and begins, unless that is done already. */
+  async begin(): Promise<void> {
+    if (this.#slot.lease !== undefined) return;
+    const { label, identity } = this.owner;
+    const options = this.owner.transactionOptions();
+    this.engine.refuseUnknownIsolation(options.isolation);
+    const attempt = (this.#attempt = {});
+    const lease = await this.#interruptible(
+      this.engine.acquire({ label, owner: identity, runner: this.runner }).then((arrived) => {
+        if (this.#attempt !== attempt) void arrived.release();
+        return arrived;
+      }),
+    );
+    this.#slot.lease = lease;
+    this.#options = options;
+    try {
+      for (const sql of this.engine.backend.beginStatements(this.#options)) {
+        // In order, on one connection. oxlint-disable-next-line no-await-in-loop
+        this.#believe(await this.#raw(sql));
+      }
+    } catch (error) {
+      this.#destroy();
+      throw error;
+    }
+  }
+
+  /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
+  async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
+    await this.begin();
+    this.#hasWritten ||= isWrite(sql);
+    let result: QueryResult;
+    try {
+      result = await this.#raw(sql, parameters);
+    } catch (error) {
+      this.#judge(error);
+      throw error;
+    }
+    if (this.#believe(result) === 'none' && this.#wasSeenOpen) {
+      this.owner.spoilt({ state: 'gone', reason: ENDED_BY_STATEMENT });
+    }
+    return result;
+  }
+
+  /** "No transaction" counts only once the server was seen to have one: not every answer carries the status. */
+  #believe(result: QueryResult): ServerTransaction {
+    const state = this.engine.backend.serverTransaction(this.connection, result.raw);
+    this.#wasSeenOpen ||= state === 'open';
+    return state;
+  }
+
+  /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
+  confirm(): void {
+    if (!this.isBegun) return;
+    const state = this.engine.backend.serverTransaction(this.connection, undefined);
+    if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
+    if (state === 'none' && this.#wasSeenOpen)
+      this.owner.spoilt({ state: 'gone', reason: ENDED_BY_STATEMENT });
+  }
+
+  /** Begins, then hands out TypeORM's stream. */
+  async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
+    await this.begin();
+    return this.#plain.stream.apply(this.runner, given);
+  }
+
+  /**
+   * COMMIT, then the connection goes back.
+   *
+   * @throws the driver's error when the server refused: everything is rolled back
+   * @throws {@link CommitOutcomeUnknownError} `SS_ERR_COMMIT_OUTCOME_UNKNOWN` when no answer came
+   */
+  async commit(): Promise<void> {
+    try {
+      await this.#raw('COMMIT');
+    } catch (error) {
+      if (!classifyFailure(error).fatal && this.isBegun) {
+        await this.rollback();
+        throw error;
+      }
+      this.#destroy();
+      throw outcomeUnknown('the connection was lost before the answer to COMMIT came', error);
+    }
+    try {
+      await this.#giveBack();
+    } catch (error) {
+      throw outcomeUnknown(
+        'COMMIT was carried out in memory, and then the database file could not be written',
+        error,
+      );
+    }
+  }
+
+  /** ROLLBACK, then the connection goes back; where that fails it is destroyed, which rolls back as well. */
+  async rollback(): Promise<void> {
+    if (this.#slot.lease === undefined) return;
+    try {
+      await this.#raw('ROLLBACK');
+      await this.#giveBack();
+    } catch {
+      this.#destroy();
+    }
+  }
+
+  /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
+  discard(reason: unknown): void {
+    this.#attempt = undefined;
+    this.#destroy();
+    this.#interrupt?.(reason);
+  }
+
+  #judge(error: unknown): void {
+    const { kind, fatal } = classifyFailure(error);
+    const state = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
+    if (fatal) {
+      this.#destroy();
+      this.owner.spoilt({ state: 'gone', reason: 'its connection was lost', error });
+    } else if (kind === 'transactionLost' || (state === 'none' && this.#wasSeenOpen)) {
+      this.owner.spoilt({ state: 'gone', reason: 'the server has rolled it back', error });
+    } else if (state === 'failed') {
+      this.owner.spoilt({ state: 'failed', reason: 'a statement in it failed', error });
+    }
+  }
+
+  #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
+    const { query } = this.#plain as unknown as { query: PlainQuery };
+    return this.#interruptible(query.call(this.runner, sql, parameters, true));
+  }
+
+  /** mysql2 never answers a statement whose connection was destroyed, and a pool may answer late: `discard` does. */
+  #interruptible<T>(waiting: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#interrupt = reject;
+      waiting.then(resolve, reject);
+    }).finally(() => (this.#interrupt = undefined));
+  }
+
+  async #giveBack(): Promise<void> {
+    // In order, on one connection. oxlint-disable-next-line no-await-in-loop
+    for (const sql of this.engine.backend.endStatements(this.#options)) await this.#raw(sql);
+    await this.#end()?.release();
+  }
+
+  #destroy(): void {
+    this.#end()?.destroy();
+  }
+
+  #end(): Lease | undefined {
+    const lease = this.#slot.lease;
+    this.#slot.lease = undefined;
+    this.#wasSeenOpen = false;
+    this.#hasWritten = false;
+    return lease;
+  }
+}
+
+const ENDED_BY_STATEMENT = 'a statement ended the transaction on the server (DDL, or COMMIT)';
+
+function outcomeUnknown(what: string, cause: unknown): CommitOutcomeUnknownError {
+  return new CommitOutcomeUnknownError(
+    `Whether this unit of work was committed is not known: ${what}. Look before doing it again.`,
+    { cause, outcome: 'unknown' },
+  );
+}
