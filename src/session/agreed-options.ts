@@ -1,0 +1,53 @@
+/** The options of a session's transaction: what one transaction, its unit of work, the session and the DataSource say. */
+import { type IsolationLevel, isolationLevel, type TransactionOptions } from '../engine/index.js';
+import { ConflictingTransactionOptionsError } from '../errors.js';
+import type { Scope } from '../scope/index.js';
+import { optionsOf } from './scope-options.js';
+
+export class AgreedOptions {
+  #forThisOne: TransactionOptions = {};
+
+  /** @param sources - the session's own options, and the unit of work whose options go before them */
+  constructor(
+    private readonly sources: TransactionOptions & { readonly scope: Scope | undefined },
+    private readonly ofDataSource: IsolationLevel | undefined,
+  ) {}
+
+  /** What the next transaction is begun with. */
+  get current(): TransactionOptions {
+    const [one, scope, session] = [this.#forThisOne, optionsOf(this.sources.scope), this.sources];
+    return {
+      isolation: one.isolation ?? scope.isolation ?? session.isolation ?? this.ofDataSource,
+      readOnly: one.readOnly ?? scope.readOnly ?? session.readOnly ?? false,
+    };
+  }
+
+  /** Sets options for the next transaction only. */
+  set(options: TransactionOptions): void {
+    this.#forThisOne = options;
+  }
+
+  /**
+   * A part may ask for the level that the whole has; before the first statement the whole takes the part's level.
+   *
+   * @param running - the options of the transaction that runs; undefined while none does
+   */
+  agreeOn(isolation: string | undefined, running: TransactionOptions | undefined): void {
+    if (isolation === undefined) return;
+    const asked = isolationLevel(isolation);
+    if (running === undefined) this.#forThisOne = { ...this.#forThisOne, isolation: asked };
+    else refuseOther({ isolation: asked }, running);
+  }
+}
+
+/** A transaction that runs cannot take other options any more. Throws `SS_ERR_CONFLICTING_TRANSACTION_OPTIONS`. */
+export function refuseOther(asked: TransactionOptions, running: TransactionOptions): void {
+  for (const option of ['isolation', 'readOnly'] as const) {
+    if (asked[option] === undefined || asked[option] === running[option]) continue;
+    throw new ConflictingTransactionOptionsError(
+      `A transaction with ${option} ${asked[option]} was asked for inside one with ` +
+        `${running[option] ?? "the server's own"}. Set it for the whole unit of work before its first statement, or use ` +
+        'scopedSession.independently(fn).',
+    );
+  }
+}

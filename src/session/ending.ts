@@ -1,0 +1,245 @@
+/** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
+import { withDeadline } from '../engine/index.js';
+import { CommitOutcomeUnknownError, ScopeTimeoutError, suppress, UnfinishedWorkError } from '../errors.js';
+import { runWithScope, type Scope } from '../scope/index.js';
+import { type CommitMode, optionsOf } from './scope-options.js';
+import { type SessionBase, transactionOf } from './session.js';
+import type { Warn } from './session-options.js';
+import type { Transaction } from './transaction.js';
+
+/**
+ * How the work came out. `value`: it returned. `error`: it threw. `abandoned`: whoever waited was told a failure already.
+ * `aborted`: it is cut short here and now.
+ */
+export type Completion =
+  | { readonly kind: 'value'; readonly status?: number | undefined }
+  | {
+      readonly kind: 'error' | 'abandoned' | 'aborted';
+      readonly error: unknown;
+      readonly status?: number | undefined;
+    };
+
+/** Whether a unit of work that came out with this status and error is rolled back. */
+export type RollbackOn = (status: number | undefined, error: unknown) => boolean;
+
+export interface EndingOptions {
+  readonly commit: CommitMode;
+  /** Milliseconds that the end waits for statements which the work did not wait for. */
+  readonly settleTimeoutMs: number;
+  readonly rollbackOn?: RollbackOn | undefined;
+  readonly warn: Warn;
+}
+
+/** Whoever has the sessions of the running code's scope. */
+export interface SessionSource {
+  readonly registry: { has(): boolean; get(): SessionBase };
+}
+
+/** The decision table. */
+export function decide(
+  completion: Completion,
+  options: Pick<EndingOptions, 'commit' | 'rollbackOn'>,
+): 'commit' | 'rollback' {
+  const { kind } = completion;
+  if (kind === 'abandoned' || kind === 'aborted' || options.commit === 'manual') return 'rollback';
+  const error = kind === 'error' ? completion.error : undefined;
+  const { status } = completion;
+  if (options.rollbackOn !== undefined) return options.rollbackOn(status, error) ? 'rollback' : 'commit';
+  return kind === 'error' || (status ?? 0) >= 400 ? 'rollback' : 'commit';
+}
+
+/** Knows the units of work that have not ended yet. */
+export interface EndingWatch {
+  begun(ending: Ending): void;
+  ended(ending: Ending): void;
+}
+
+const UNWATCHED: EndingWatch = { begun: () => undefined, ended: () => undefined };
+
+export class Ending {
+  #ending: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timeoutMs: number | undefined;
+  #isClaimed = false;
+  #tellWaiter: (error: Error) => void = () => undefined;
+
+  constructor(
+    readonly scope: Scope,
+    private readonly sources: readonly SessionSource[],
+    private readonly options: EndingOptions,
+    private readonly watch: EndingWatch = UNWATCHED,
+  ) {
+    watch.begun(this);
+  }
+
+  get hasBegun(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** True for the first that asks: it ends the work, everybody inside only takes part in it. */
+  claim(): boolean {
+    if (this.#isClaimed) return false;
+    return (this.#isClaimed = true);
+  }
+
+  get isClaimed(): boolean {
+    return this.#isClaimed;
+  }
+
+  /**
+   * Ends the unit of work, once: later calls wait for the first. Without a session there is nothing to wait for.
+   *
+   * @throws what the commit throws; nothing for work that failed by itself, whose error the caller has
+   */
+  end(completion: Completion): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending;
+    if (this.scope.isUsed) {
+      // Inside the scope, so that subscribers and registries find their session.
+      return (this.#ending = runWithScope(this.scope, 'inner', () => this.#end(completion)));
+    }
+    // Nothing to undo, but code that outlives a failure must not do by itself what was told to have failed.
+    if (completion.kind !== 'value' || (completion.status ?? 0) >= 400) this.scope.outcome = 'rolledBack';
+    this.watch.ended(this);
+    return (this.#ending = this.scope.close());
+  }
+
+  /**
+   * Limits the work from the moment it uses a session; work that uses none holds nothing up. A later call wins,
+   * and `Infinity` takes the limit away.
+   */
+  limit(timeoutMs: number): void {
+    const isFirst = this.#timeoutMs === undefined;
+    this.#timeoutMs = timeoutMs;
+    if (isFirst) this.scope.whenUsed(() => this.#startTimer());
+    else if (this.scope.isUsed) this.#startTimer();
+  }
+
+  #startTimer(): void {
+    clearTimeout(this.#timer);
+    const { label, openedAt } = this.scope;
+    const timeoutMs = this.#timeoutMs!;
+    if (timeoutMs === Infinity) return;
+    const leftMs = Math.max(0, timeoutMs - (performance.now() - openedAt));
+    this.#timer = setTimeout(() => void this.cutShort(scopeTimeout(label, timeoutMs)), leftMs);
+  }
+
+  /** Calls `tell` when the work is cut short: it will not come to its own end, or nobody will wait for it. */
+  onCutShort(tell: (error: Error) => void): void {
+    this.#tellWaiter = tell;
+  }
+
+  /** Ends the work here and now, from outside: its connection is closed, its waiter is told. */
+  async cutShort(error: Error): Promise<void> {
+    if (this.hasBegun) return this.#ending;
+    const ended = this.end({ kind: 'aborted', error });
+    this.#tellWaiter(error);
+    await ended.catch((later: unknown) => suppress(error, later));
+  }
+
+  async #end(completion: Completion): Promise<void> {
+    clearTimeout(this.#timer);
+    const transactions = this.sources
+      .filter(({ registry }) => registry.has())
+      .map(({ registry }) => transactionOf(registry.get()));
+    this.scope.outcome = 'rolledBack';
+    try {
+      if (completion.kind === 'aborted') cutShort(transactions, completion.error);
+      else await this.#finish(transactions, completion);
+    } catch (error) {
+      if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
+      throw error;
+    } finally {
+      // Rolls back whatever is still open, whoever opened it.
+      await this.scope.close().finally(() => this.watch.ended(this));
+    }
+  }
+
+  async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
+    const commit = optionsOf(this.scope).commit ?? this.options.commit;
+    const isCommit = decide(completion, { commit, rollbackOn: this.options.rollbackOn }) === 'commit';
+    const settled = transactions.map((transaction) => settle(transaction, this.options.settleTimeoutMs));
+    const seal = (): void => transactions.forEach(({ state }) => state.seal());
+    // What is undone anyway is not waited for longer than what is on its way already.
+    if (!isCommit) seal();
+    await Promise.all(settled);
+    if (!isCommit) return commit === 'manual' ? this.#warnOfDropped(transactions, completion) : undefined;
+    seal();
+    const kept = transactions.filter(({ state }) => state.rollbackOnly === undefined);
+    // All of them, before the first is committed: none is kept when one of them cannot be.
+    for (const transaction of kept) refuseUnfinished(transaction);
+    for (const { state } of kept) state.refuseSpoilt();
+    for (const transaction of kept) {
+      // One database after the other, in the order of their registration. oxlint-disable-next-line no-await-in-loop
+      await transaction.commit(() => refuseUnfinished(transaction));
+      this.scope.outcome = 'committed';
+    }
+  }
+
+  #warnOfDropped(transactions: readonly Transaction[], { kind }: Completion): void {
+    if (kind !== 'value') return;
+    for (const { hasWritten, label } of transactions) {
+      if (hasWritten)
+        this.options.warn(
+          `${label}: writes were rolled back, for commit is 'manual' and nobody committed them.`,
+        );
+    }
+  }
+}
+
+/** Ends a session for good: waits for what it was asked for, rolls back what is open. */
+export async function endTransaction(transaction: Transaction): Promise<void> {
+  const { state, settings } = transaction;
+  if (state.isEnded) return;
+  try {
+    if (transaction.isConnected || !transaction.isIdle) {
+      await settle(transaction, settings.settleTimeoutMs);
+      state.seal();
+      await transaction.rollback('the end of the scope');
+    }
+  } finally {
+    state.end();
+  }
+}
+
+/** What does not settle in time is cut off: its connection is closed, and nobody knows what would have come. */
+async function settle(transaction: Transaction, timeoutMs: number): Promise<void> {
+  if (transaction.isIdle) return transaction.settle();
+  const unfinished = (): UnfinishedWorkError =>
+    new UnfinishedWorkError(
+      `Statements of ${transaction.label} were still running ${timeoutMs} ms after it had returned; it was rolled back. ` +
+        'Await everything.',
+      { outcome: 'rolledBack' },
+    );
+  try {
+    await withDeadline(transaction.settle(), timeoutMs, unfinished, () => undefined);
+  } catch (error) {
+    cutShort([transaction], error);
+    throw error;
+  }
+}
+
+/** The last look before COMMIT: what was refused or failed unseen is missing from what would be committed. */
+function refuseUnfinished({ state, pending, label }: Transaction): void {
+  const cause = state.late ?? pending.failedUnseen?.error;
+  if (cause === undefined) return;
+  throw new UnfinishedWorkError(
+    `${label} returned before all its work was done: a statement that nobody awaited ` +
+      `${state.late === undefined ? 'failed' : 'came too late'}. It was rolled back; await everything.`,
+    { cause, outcome: 'rolledBack' },
+  );
+}
+
+function cutShort(transactions: readonly Transaction[], reason: unknown): void {
+  for (const transaction of transactions) {
+    transaction.state.end(reason);
+    transaction.discard(reason);
+  }
+}
+
+function scopeTimeout(label: string, timeoutMs: number): ScopeTimeoutError {
+  return new ScopeTimeoutError(
+    `${label} used its session for longer than its ${timeoutMs} ms (scopeTimeoutMs); it was rolled back. Commit before ` +
+      'slow calls to the outside, or raise timeoutMs in @SessionOptions.',
+    { outcome: 'rolledBack' },
+  );
+}

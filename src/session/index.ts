@@ -1,0 +1,29 @@
+/** The session room: sessions, their factories, the scoped session, and how units of work end. */
+export { Ending, type Completion, type EndingOptions, type EndingWatch, type RollbackOn } from './ending.js';
+export { joinDataSource } from './joined-data-source.js';
+export type { StatementParameters } from './named-parameters.js';
+export { NestedTransaction } from './nested-transaction.js';
+export {
+  COMMIT_MODES,
+  commitMode,
+  configureScope,
+  optionsOf,
+  REPOSITORY_MODES,
+  repositoryMode,
+  SCOPE_RULES,
+  type CommitMode,
+  type RepositoryMode,
+  type ScopeOptions,
+} from './scope-options.js';
+export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
+export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
+export { SessionBase, transactionOf } from './session.js';
+export {
+  SessionFactory,
+  sessionFactory,
+  type SessionClass,
+  type SessionFactoryOptions,
+} from './session-factory.js';
+export { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
+export { type SessionPlace, SessionsOfScopes } from './session-places.js';
+export { StatementResult } from './statement-result.js';

@@ -1,0 +1,50 @@
+/** Puts members on a prototype that pass every use on to another object, found at the moment of the use. */
+
+type Members = Record<string, unknown>;
+
+/**
+ * Gives `target` every public member of `source` that it has not itself. What inspection and conversion touch is left out:
+ * looking at the object must not need a session.
+ *
+ * @param current - finds the object that a use is passed on to
+ */
+export function passOn(source: object, target: object, current: (self: unknown) => object): void {
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(source))) {
+    if (name === 'constructor' || name === 'toJSON' || Object.hasOwn(target, name)) continue;
+    Object.defineProperty(target, name, {
+      configurable: true,
+      enumerable: false,
+      ...(typeof descriptor.value === 'function'
+        ? method(name, current)
+        : accessor(name, descriptor, current)),
+    });
+  }
+}
+
+/** Looks the method up at each call, so that one that was replaced on the session itself is found. */
+function method(name: string, current: (self: unknown) => object): PropertyDescriptor {
+  return {
+    writable: true,
+    value: function (this: unknown, ...given: unknown[]): unknown {
+      const found = current(this);
+      return ((found as Members)[name] as (...given: unknown[]) => unknown).apply(found, given);
+    },
+  };
+}
+
+function accessor(
+  name: string,
+  source: PropertyDescriptor,
+  current: (self: unknown) => object,
+): PropertyDescriptor {
+  return {
+    get: function (this: unknown): unknown {
+      return (current(this) as Members)[name];
+    },
+    ...(source.set !== undefined && {
+      set: function (this: unknown, value: unknown): void {
+        (current(this) as Members)[name] = value;
+      },
+    }),
+  };
+}

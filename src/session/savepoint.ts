@@ -1,0 +1,7 @@
+/** A savepoint as it stands on the server. */
+
+export class Savepoint {
+  isOpen = true;
+
+  constructor(readonly name: string) {}
+}

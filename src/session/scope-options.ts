@@ -1,0 +1,53 @@
+/** What one unit of work sets for itself: its session's options, and how it ends. */
+import { flag, integer, oneOf, type Rule, type Rules } from '../engine/index.js';
+import type { Scope } from '../scope/index.js';
+import { SESSION_RULES, type SessionOptions } from './session-options.js';
+
+/** When a unit of work is committed: by itself when it succeeds, or by hand only. */
+export const COMMIT_MODES = ['onSuccess', 'manual'] as const;
+/** `onSuccess`: committed when the work succeeds. `manual`: what was not committed by hand is rolled back. */
+export type CommitMode = (typeof COMMIT_MODES)[number];
+
+/** What TypeORM's own repositories and managers do in a scope: take part in the session, or stay outside it. */
+export const REPOSITORY_MODES = ['join', 'leave'] as const;
+/** `join`: TypeORM's repositories and managers take part in the session. `leave`: they stay plain TypeORM. */
+export type RepositoryMode = (typeof REPOSITORY_MODES)[number];
+
+/** Options of one unit of work, before those of its session and its database. */
+export interface ScopeOptions extends Pick<SessionOptions, 'isolation' | 'readOnly'> {
+  /** Default `onSuccess`. */
+  readonly commit?: CommitMode;
+  /** Default `join`. */
+  readonly repositories?: RepositoryMode;
+  /** Milliseconds that the unit of work may take once it uses a session, 1 and up. */
+  readonly timeoutMs?: number;
+}
+
+export const commitMode: Rule<CommitMode> = oneOf(COMMIT_MODES);
+export const repositoryMode: Rule<RepositoryMode> = oneOf(REPOSITORY_MODES);
+
+export const SCOPE_RULES: Rules<ScopeOptions> = {
+  isolation: SESSION_RULES.isolation,
+  readOnly: flag,
+  commit: commitMode,
+  repositories: repositoryMode,
+  timeoutMs: integer(1),
+};
+
+/** What is set for a scope by the room that opened it. */
+interface SetOptions extends ScopeOptions {
+  /** Why no session may be made in it. */
+  readonly refusal?: Error;
+}
+
+const OPTIONS = new WeakMap<Scope, SetOptions>();
+const NONE: SetOptions = Object.freeze({});
+
+/** Adds options for one scope; they hold for every transaction that begins in it from now on. */
+export function configureScope(scope: Scope, options: SetOptions): void {
+  OPTIONS.set(scope, { ...OPTIONS.get(scope), ...options });
+}
+
+export function optionsOf(scope: Scope | undefined): SetOptions {
+  return (scope && OPTIONS.get(scope)) ?? NONE;
+}

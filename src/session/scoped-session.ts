@@ -1,0 +1,173 @@
+/** ScopedSession: the current scope's session behind one object, SQLAlchemy's scoped_session. */
+import { integer, readOptions, text } from '../engine/index.js';
+import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
+import type { Registry, Scope } from '../scope/index.js';
+import { passOn } from './pass-on.js';
+import { SCOPE_RULES, type ScopeOptions } from './scope-options.js';
+import type { SessionApi } from './session-api.js';
+import { SessionFactory, type SessionFactoryOptions } from './session-factory.js';
+import type { SessionOptions } from './session-options.js';
+import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
+import { SessionBase, transactionOf } from './session.js';
+
+/** Options of `run` and `independently`. */
+export interface RunOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
+  /** What messages call the work. */
+  readonly label?: string;
+}
+
+const { isolation, readOnly } = SCOPE_RULES;
+const RUN_RULES = { isolation, readOnly, timeoutMs: integer(1), label: text };
+
+// The members are put on the prototype below; this gives them their types without writing them down again.
+const PassedOn = class {} as unknown as new () => SessionApi;
+
+/**
+ * Passes every member of the session on to the session of the running code's scope, which is made when it is first needed.
+ *
+ * @example
+ * ```ts
+ * import { createEngine, scopedSession, sessionFactory } from 'nestjs-scoped-session';
+ * const engine = await createEngine('sqlite+sqljs:///:memory:').initialize();
+ * const session = scopedSession(sessionFactory(engine));
+ * await session.run(async () => {
+ *   await session.execute('CREATE TABLE note (text TEXT)');
+ *   await session.execute('INSERT INTO note VALUES (:text)', { text: 'hello' });
+ * });
+ * ```
+ */
+export class ScopedSession extends PassedOn {
+  readonly #factory: SessionFactory;
+  readonly #place: SessionPlace;
+
+  /** @internal */
+  constructor(factory: SessionFactory, place: SessionPlace) {
+    super();
+    this.#factory = factory;
+    this.#place = place;
+  }
+
+  /** Another object with the same sessions. @internal */
+  view(): ScopedSession {
+    return new ScopedSession(this.#factory, this.#place);
+  }
+
+  get sessionFactory(): SessionFactory {
+    return this.#factory;
+  }
+
+  get registry(): Registry<SessionBase> {
+    return this.#place.registry;
+  }
+
+  /**
+   * The scope's session, made when there is none.
+   *
+   * @param options - only for a session that is made by this call
+   * @throws `SS_ERR_NO_ACTIVE_SCOPE` outside a scope, `SS_ERR_SESSION_CLOSED` after its end,
+   *   `SS_ERR_SESSION_ALREADY_PRESENT` when options come too late
+   */
+  current(options?: SessionOptions): SessionBase {
+    const { registry } = this.#place;
+    if (options === undefined || Object.keys(options).length === 0) return registry.get();
+    if (registry.has()) throw new SessionAlreadyPresentError(ALREADY_PRESENT);
+    const session = this.#place.create(options);
+    registry.set(session);
+    return session;
+  }
+
+  /**
+   * Closes the scope's session (a rollback where something is open) and forgets it, whatever fails.
+   *
+   * @throws `SS_ERR_ILLEGAL_STATE_CHANGE` inside `beginNested(fn)`, and then nothing is forgotten
+   */
+  async remove(): Promise<void> {
+    const { registry } = this.#place;
+    const session = registry.has() ? registry.get() : undefined;
+    if (session === undefined || this.#factory.engine === undefined) return registry.clear();
+    const transaction = transactionOf(session);
+    transaction.refuseChange('remove()');
+    registry.clear();
+    try {
+      await session.close();
+    } catch (error) {
+      // Forgotten with its connection, it would make the next session wait for it.
+      transaction.discard(error);
+      throw error;
+    } finally {
+      this.#place.removed(session);
+    }
+  }
+
+  /** Changes the factory's options for sessions made from now on; warns when the scope has its session already. */
+  configure(options: SessionFactoryOptions): void {
+    if (this.#place.registry.has()) {
+      process.emitWarning(
+        'At least one scoped session is already present. configure() can not affect sessions that have already been created.',
+        { type: 'ScopedSessionWarning' },
+      );
+    }
+    this.#factory.configure(options);
+  }
+
+  /**
+   * Opens a scope, runs `fn` in it, commits and tears it down; rolls back when `fn` throws. Inside another scope it is a
+   * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
+   *
+   * @param fn - the work; gets the session, and so does everything it calls
+   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (no limit when left out)
+   * @returns what `fn` returns, after the COMMIT was acknowledged
+   * @throws what `fn` throws, else what the commit throws
+   */
+  async run<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
+    requireFunction(fn, 'The first argument of run');
+    return this.#place.run(fn, { label: 'scopedSession.run', ...readOptions('run', options, RUN_RULES) });
+  }
+
+  /**
+   * Runs `fn` in a scope, with a session and a connection, of its own, whatever scope is around: what it stores stays
+   * when the work around fails. The same as `run`, under the name that says why it stands inside another unit of work.
+   *
+   * @throws as `run`; on SQLite `SS_ERR_SELF_DEADLOCK` when the work around holds the only connection
+   */
+  async independently<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
+    requireFunction(fn, 'The first argument of independently');
+    const read = readOptions('independently', options, RUN_RULES);
+    return this.#place.independently(fn, { label: 'scopedSession.independently', ...read });
+  }
+
+  /** The session that `scope` has or had, also after its end. @internal */
+  sessionOf(scope: Scope): SessionBase | undefined {
+    return this.#place.sessionOf(scope);
+  }
+}
+
+const ALREADY_PRESENT =
+  'Scoped session is already present; no new options may be specified. Pass them to the first call in the scope, or call ' +
+  'remove() first.';
+
+/**
+ * Makes a scoped session over `factory`, SQLAlchemy's `scoped_session`.
+ *
+ * @param scopeFunction - names the current scope; left out, scopes are those of `run`, `runInScope` and requests
+ * @throws `SS_ERR_INVALID_OPTION` for anything else than a factory and a function
+ *
+ * @example
+ * ```ts
+ * import { scopedSession, sessionFactory } from 'nestjs-scoped-session';
+ * export const session = scopedSession(sessionFactory());
+ * ```
+ */
+export function scopedSession(factory: SessionFactory, scopeFunction?: () => unknown): ScopedSession {
+  if (!(factory instanceof SessionFactory)) {
+    throw new InvalidOptionError(
+      'scopedSession takes a factory made by sessionFactory(…) as its first argument.',
+    );
+  }
+  if (scopeFunction !== undefined) requireFunction(scopeFunction, 'The scope function of scopedSession');
+  const place =
+    scopeFunction === undefined ? new SessionsOfScopes(factory) : new SessionsOfKeys(factory, scopeFunction);
+  return new ScopedSession(factory, place);
+}
+
+passOn(SessionBase.prototype, ScopedSession.prototype, (scoped) => (scoped as ScopedSession).current());

@@ -1,0 +1,50 @@
+/** The options of a session, and what a unit of work may set for its own. */
+import {
+  anything,
+  flag,
+  isolationLevel,
+  isPlainObject,
+  text,
+  type IsolationLevel,
+  type Rule,
+  type Rules,
+} from '../engine/index.js';
+import { InvalidOptionError } from '../errors.js';
+
+/** Options of one session. */
+export interface SessionOptions {
+  /** Isolation level of every transaction. Default: the DataSource's `isolationLevel`, else the server's. */
+  readonly isolation?: IsolationLevel;
+  /** Begins transactions READ ONLY. Default false. */
+  readonly readOnly?: boolean;
+  /** False: nothing is accepted before `begin()`. Default true. */
+  readonly autobegin?: boolean;
+  /** Notes of the application; each session gets a copy. */
+  readonly info?: Readonly<Record<string, unknown>>;
+  /** What messages call the session. Default: the scope's label, else "a session". */
+  readonly label?: string;
+}
+
+const notes: Rule<Readonly<Record<string, unknown>>> = (value, name) => {
+  if (!isPlainObject(value)) throw new InvalidOptionError(`${name} must be a plain object.`);
+  return value;
+};
+
+export const SESSION_RULES: Rules<SessionOptions> = {
+  isolation: (value, name) => isolationLevel(value, name),
+  readOnly: flag,
+  autobegin: flag,
+  info: notes,
+  label: text,
+};
+
+/** The rules of `begin(options)`. */
+export const TRANSACTION_RULES: Rules<Pick<SessionOptions, 'isolation' | 'readOnly'>> = {
+  isolation: SESSION_RULES.isolation,
+  readOnly: flag,
+};
+
+/** Where messages go that nobody waits for. */
+export type Warn = (message: string) => void;
+
+export const warnRule: Rule<Warn> = anything<Warn>();

@@ -1,0 +1,151 @@
+/** Where a scoped session keeps its sessions: in scopes, which end them, or under keys of the application's own. */
+import { IllegalStateChangeError, suppress } from '../errors.js';
+import {
+  AsyncLocalRegistry,
+  currentScope,
+  type Registry,
+  runWithScope,
+  Scope,
+  ScopedRegistry,
+} from '../scope/index.js';
+import { Ending, type EndingWatch, endTransaction } from './ending.js';
+import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
+import type { SessionFactory } from './session-factory.js';
+import type { SessionOptions } from './session-options.js';
+import { type SessionBase, transactionOf } from './session.js';
+import type { Transaction } from './transaction.js';
+
+export type Work<T> = (session: SessionBase) => Promise<T> | T;
+
+/** What `run` sets for its unit of work. */
+export interface WorkOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
+  readonly label: string;
+}
+
+export interface SessionPlace {
+  readonly registry: Registry<SessionBase>;
+  create(options?: SessionOptions): SessionBase;
+  /** The session was taken out of the registry by hand, and closed. */
+  removed(session: SessionBase): void;
+  /** Runs `work` as a unit of work: commits, or rolls back. */
+  run<T>(work: Work<T>, options: WorkOptions): Promise<T>;
+  /** The same, whatever unit of work is around. */
+  independently<T>(work: Work<T>, options: WorkOptions): Promise<T>;
+  /** The session that `scope` has or had, also after its end. */
+  sessionOf(scope: Scope): SessionBase | undefined;
+}
+
+/** One session per scope; the end of the scope is the end of the session. */
+export class SessionsOfScopes implements SessionPlace {
+  readonly registry = new AsyncLocalRegistry(() => this.create());
+  readonly #latest = new WeakMap<Scope, SessionBase>();
+  readonly #open = new WeakMap<Scope, Set<Transaction>>();
+
+  constructor(
+    private readonly factory: SessionFactory,
+    private readonly watch?: EndingWatch,
+  ) {}
+
+  create(options?: SessionOptions): SessionBase {
+    const scope = currentScope();
+    const { refusal } = optionsOf(scope);
+    if (refusal !== undefined) throw refusal;
+    const session = this.factory.createIn(scope, options);
+    if (scope === undefined || this.factory.engine === undefined) return session;
+    this.#latest.set(scope, session);
+    this.#openIn(scope).add(transactionOf(session));
+    return session;
+  }
+
+  #openIn(scope: Scope): Set<Transaction> {
+    const known = this.#open.get(scope);
+    if (known !== undefined) return known;
+    const open = new Set<Transaction>();
+    this.#open.set(scope, open);
+    scope.atEnd(async () => {
+      await Promise.all([...open].map((transaction) => endTransaction(transaction)));
+    });
+    return open;
+  }
+
+  removed(session: SessionBase): void {
+    const transaction = transactionOf(session);
+    const { scope } = transaction.settings;
+    if (scope !== undefined) this.#open.get(scope)?.delete(transaction);
+    // Nobody ends it any more but whoever still holds it.
+    this.factory.noticeForgotten(session, transaction);
+  }
+
+  async run<T>(work: Work<T>, { label, ...own }: WorkOptions): Promise<T> {
+    const scope = new Scope({ label });
+    configureScope(scope, own);
+    const ending = new Ending(scope, [this], this.factory.endingOptions, this.watch);
+    ending.claim();
+    if (own.timeoutMs !== undefined) ending.limit(own.timeoutMs);
+    const cutShort = new Promise<never>((_, reject) => ending.onCutShort(reject));
+    let result: T;
+    try {
+      const working = runWithScope(scope, 'inner', async () => work(this.registry.get()));
+      result = await Promise.race([working, cutShort]);
+    } catch (error) {
+      await ending.end({ kind: 'error', error }).catch((later: unknown) => suppress(error, later));
+      throw error;
+    }
+    await ending.end({ kind: 'value' });
+    return result;
+  }
+
+  independently<T>(work: Work<T>, options: WorkOptions): Promise<T> {
+    return this.run(work, options);
+  }
+
+  sessionOf(scope: Scope): SessionBase | undefined {
+    return this.#latest.get(scope);
+  }
+}
+
+/** One session per key; it stays until `remove()`, whatever scope the code is in. */
+export class SessionsOfKeys implements SessionPlace {
+  readonly registry: ScopedRegistry<SessionBase>;
+
+  constructor(
+    private readonly factory: SessionFactory,
+    scopeFunction: () => unknown,
+  ) {
+    this.registry = new ScopedRegistry(() => this.create(), scopeFunction);
+  }
+
+  create(options?: SessionOptions): SessionBase {
+    return this.factory.create(options);
+  }
+
+  removed(): void {
+    // It was watched from the beginning.
+  }
+
+  /** The key's session, committed and removed: what runs under the same key meanwhile takes part. */
+  async run<T>(work: Work<T>): Promise<T> {
+    const session = this.registry.get();
+    try {
+      const result = await work(session);
+      await session.commit();
+      return result;
+    } catch (error) {
+      await session.rollback().catch((later: unknown) => suppress(error, later));
+      throw error;
+    } finally {
+      this.registry.clear();
+    }
+  }
+
+  async independently<T>(): Promise<T> {
+    throw new IllegalStateChangeError(
+      'A scoped session with a scope function of its own cannot open another unit of work under the same key. Use ' +
+        'sessionFactory.begin(fn), or a scoped session without a scope function.',
+    );
+  }
+
+  sessionOf(): undefined {
+    return undefined;
+  }
+}

@@ -1,0 +1,15 @@
+/** What a session's transaction is made with. */
+import type { TransactionOptions } from '../engine/index.js';
+import type { Scope } from '../scope/index.js';
+import type { Warn } from './session-options.js';
+
+export interface TransactionSettings extends TransactionOptions {
+  readonly label: string;
+  readonly autobegin: boolean;
+  /** The unit of work that the session is in; what it sets for itself goes before the session's own options. */
+  readonly scope: Scope | undefined;
+  /** Tells of something that nobody waits for. */
+  readonly warn: Warn;
+  /** Milliseconds that the end waits for statements which nobody awaited. */
+  readonly settleTimeoutMs: number;
+}

@@ -1,0 +1,116 @@
+/** What a session's transaction may do now, and why not. */
+import type { Spoilt } from '../engine/index.js';
+import {
+  AutobeginDisabledError,
+  IllegalStateChangeError,
+  PendingRollbackError,
+  SessionClosedError,
+} from '../errors.js';
+
+export class TransactionState {
+  /** True from `begin()` or the first statement to commit or rollback, whether or not a connection is held yet. */
+  hasBegun = false;
+  /** Why the transaction may only be rolled back, when somebody decided so. */
+  rollbackOnly: string | undefined;
+  #spoilt: (Spoilt & { readonly depth: number }) | undefined;
+  #isSealed = false;
+  #ended: SessionClosedError | undefined;
+  #late: SessionClosedError | undefined;
+
+  constructor(
+    readonly label: string,
+    private readonly autobegin: boolean,
+  ) {}
+
+  /** SQLAlchemy's `is_active`: false only while a rollback is pending. */
+  get isActive(): boolean {
+    return this.#spoilt === undefined && this.#ended === undefined;
+  }
+
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** The first use that was refused because the end had begun; it was not awaited. */
+  get late(): SessionClosedError | undefined {
+    return this.#late;
+  }
+
+  /** The error that spoilt the transaction. */
+  get cause(): unknown {
+    return this.#spoilt?.error;
+  }
+
+  /** At the call: refuses what comes after the end has begun, except the end's own doing. */
+  refuseAfterEnd(isEnding: boolean): void {
+    if (this.#ended !== undefined) throw new SessionClosedError(this.label, { cause: this.#ended.cause });
+    if (this.#isSealed && !isEnding) throw (this.#late ??= new SessionClosedError(this.label));
+  }
+
+  /** At its turn: refuses where only a rollback is accepted; begins otherwise. */
+  enter(): void {
+    if (this.#ended !== undefined) throw new SessionClosedError(this.label, { cause: this.#ended.cause });
+    this.refuseSpoilt();
+    if (!this.hasBegun && !this.autobegin) throw new AutobeginDisabledError(AUTOBEGIN_DISABLED);
+    this.hasBegun = true;
+  }
+
+  /** Begins by name. */
+  begin(): void {
+    this.refuseSpoilt();
+    if (this.hasBegun) throw new IllegalStateChangeError('A transaction is already begun on this session.');
+    this.hasBegun = true;
+  }
+
+  refuseCommit(): void {
+    this.refuseSpoilt();
+    if (this.rollbackOnly === undefined) return;
+    throw new PendingRollbackError(
+      `The transaction of ${this.label} was marked rollback-only: ${this.rollbackOnly}. Call rollback().`,
+      { outcome: 'rolledBack' },
+    );
+  }
+
+  refuseSpoilt(): void {
+    if (this.#spoilt === undefined) return;
+    const { reason, error } = this.#spoilt;
+    throw new PendingRollbackError(
+      `The transaction of ${this.label} cannot go on: ${reason}. Call rollback(); the next statement begins a new one.`,
+      { ...(error !== undefined && { cause: error }), outcome: 'rolledBack' },
+    );
+  }
+
+  /** @param depth - the savepoints open at this moment; the rollback of one of them mends what only failed */
+  spoil(what: Spoilt, depth: number): void {
+    this.#spoilt ??= { ...what, depth: what.state === 'gone' ? 0 : depth };
+  }
+
+  /** The savepoint number `depth` (1 is the outermost) is about to be rolled back: can the server do that? */
+  canRollBackTo(depth: number): boolean {
+    return this.#spoilt === undefined || this.#spoilt.depth >= depth;
+  }
+
+  rolledBackTo(): void {
+    this.#spoilt = undefined;
+  }
+
+  /** From now on only the end may send. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  /** Nothing is accepted any more, for good. */
+  end(cause?: unknown): void {
+    this.#ended ??= new SessionClosedError(this.label, cause === undefined ? {} : { cause });
+  }
+
+  /** The transaction is over; the next one starts afresh. */
+  reset(): void {
+    this.hasBegun = false;
+    this.rollbackOnly = undefined;
+    this.#spoilt = undefined;
+  }
+}
+
+const AUTOBEGIN_DISABLED =
+  'Autobegin is disabled on this session; please call session.begin() to start a new transaction.';

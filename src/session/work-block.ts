@@ -1,0 +1,23 @@
+/** A part of a session's work with a turn order of its own: the whole, a savepoint's block, or the end. */
+import type { Savepoint } from './savepoint.js';
+import { StatementQueue } from './statement-queue.js';
+
+export class WorkBlock {
+  readonly queue = new StatementQueue();
+  /** Savepoints opened as handles in this block, outermost first. */
+  readonly handles: Savepoint[] = [];
+  isOpen = true;
+
+  /**
+   * @param kind - `ending` may still send when the session is sealed for everybody else
+   * @param around - the block that waits for this one
+   */
+  constructor(
+    readonly kind: 'root' | 'nested' | 'ending',
+    readonly around?: WorkBlock,
+  ) {}
+
+  isInside(other: WorkBlock): boolean {
+    return this !== other && (this.around === other || (this.around?.isInside(other) ?? false));
+  }
+}
