@@ -1,0 +1,79 @@
+/** The units of work of one application that have not ended yet; the shutdown waits for them. */
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { withDeadline } from '../engine/index.js';
+import { DrainingError, ScopeAbortedError } from '../errors.js';
+import type { Scope } from '../scope/index.js';
+import { Ending, type EndingWatch } from '../session/index.js';
+import { Databases } from './databases.js';
+
+@Injectable()
+export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
+  readonly #active = new Set<Ending>();
+  readonly #requests = new WeakMap<object, Ending>();
+  readonly #logger = new Logger('ScopedSessionModule');
+  #isDraining = false;
+  #whenEmpty: () => void = () => undefined;
+
+  constructor(@Inject(Databases) private readonly databases: Databases) {}
+
+  /** How many units of work have not ended. */
+  get count(): number {
+    return this.#active.size;
+  }
+
+  /** The unit of work of a scope that was opened for it; refused while the application shuts down. */
+  open(scope: Scope): Ending {
+    if (this.#isDraining) {
+      throw new DrainingError(
+        `${scope.label} was not begun: the application is shutting down. Try again elsewhere.`,
+      );
+    }
+    const { commit, settleTimeoutMs, rollbackOn } = this.databases.settings;
+    const options = { commit, settleTimeoutMs, rollbackOn, warn: (message: string) => this.warn(message) };
+    return new Ending(scope, this.databases.scoped, options, this);
+  }
+
+  /** Remembers which unit of work a raw HTTP request has. */
+  ofRequest(request: object): Ending | undefined {
+    return this.#requests.get(request);
+  }
+
+  setOfRequest(request: object, ending: Ending): void {
+    this.#requests.set(request, ending);
+  }
+
+  begun(ending: Ending): void {
+    this.#active.add(ending);
+  }
+
+  ended(ending: Ending): void {
+    this.#active.delete(ending);
+    if (this.#active.size === 0) this.#whenEmpty();
+  }
+
+  warn(message: string): void {
+    this.#logger.warn(message);
+  }
+
+  /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#active.size === 0) return;
+    const { drainTimeoutMs } = this.databases.settings;
+    const empty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+    const tooLate = (): Error =>
+      new ScopeAbortedError(
+        `The application shut down, and did not wait for this unit of work longer than ${drainTimeoutMs} ms ` +
+          '(drainTimeoutMs); it was rolled back.',
+        { outcome: 'rolledBack' },
+      );
+    await withDeadline(empty, drainTimeoutMs, tooLate, () => undefined).catch(async (error: Error) => {
+      this.warn(`${this.count} unit(s) of work were cut short: ${this.#labels()}.`);
+      await Promise.all([...this.#active].map((ending) => ending.cutShort(error)));
+    });
+  }
+
+  #labels(): string {
+    return [...this.#active].map(({ scope }) => scope.label).join(', ');
+  }
+}

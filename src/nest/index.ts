@@ -1,0 +1,24 @@
+/** The nest room: modules, decorators, middleware, interceptor. */
+export { dataSourceOptionsFromEnv } from './environment.js';
+export { InjectSession } from './inject-session.decorator.js';
+export {
+  ABORT_POLICIES,
+  type AbortPolicy,
+  type ExcludedRoute,
+  type ScopedSessionModuleAsyncOptions,
+  type ScopedSessionModuleOptions,
+  type ScopedSessionOptionsFactory,
+  type UnitOfWorkOptions,
+} from './module-options.js';
+export { scopedDataSource } from './scoped-data-source.js';
+export { ScopedSessionModule } from './scoped-session.module.js';
+export { Session } from './session.decorator.js';
+export { SessionInterceptor } from './session.interceptor.js';
+export { SessionOptions, type HandlerOptions } from './session-options.decorator.js';
+export {
+  type EntityOrRepository,
+  getScopedSessionToken,
+  getSessionToken,
+  InjectRepository,
+  InjectScopedSession,
+} from './tokens.js';

@@ -1,0 +1,137 @@
+/** The options of forRoot, what of them belongs to one database and what to the application's units of work. */
+import type { MiddlewareConsumer, ModuleMetadata, Type } from '@nestjs/common';
+import type { DataSource, DataSourceOptions } from 'typeorm';
+import {
+  anything,
+  callable,
+  ENGINE_RULES,
+  integer,
+  listOf,
+  oneOf,
+  readOptions,
+  text,
+  type EngineOptions,
+  type Rule,
+  type Rules,
+} from '../engine/index.js';
+import {
+  commitMode,
+  repositoryMode,
+  SESSION_RULES,
+  type CommitMode,
+  type RepositoryMode,
+  type RollbackOn,
+  type SessionOptions as SessionSettings,
+} from '../session/index.js';
+import { DEFAULT_NAME } from './tokens.js';
+
+/** A route as Nest's `MiddlewareConsumer.exclude` takes it. */
+export type ExcludedRoute = Parameters<ReturnType<MiddlewareConsumer['apply']>['exclude']>[number];
+
+/** What may become of a running request whose client has gone: it ends as it would, or it is rolled back. */
+export const ABORT_POLICIES = ['finish', 'rollback'] as const;
+/** One of `ABORT_POLICIES`. */
+export type AbortPolicy = (typeof ABORT_POLICIES)[number];
+
+/** Options of how every unit of work of the application ends; given in one `forRoot` only. */
+export interface UnitOfWorkOptions {
+  /** `onSuccess` (default) commits when the handler succeeds; `manual` rolls back what was not committed by hand. */
+  readonly commit?: CommitMode;
+  /** Overrides which outcomes are rolled back. Default: any error, and any status of 400 and above. */
+  readonly rollbackOn?: RollbackOn;
+  /** Routes that get no session, as patterns of Nest's `MiddlewareConsumer.exclude`. Default none. */
+  readonly exclude?: readonly ExcludedRoute[];
+  /** `finish` (default): a handler whose client has gone goes on and commits. `rollback`: its work is undone. */
+  readonly onClientAbort?: AbortPolicy;
+  /** Milliseconds that the end waits for statements which nobody awaited. Default 5 000. */
+  readonly settleTimeoutMs?: number;
+  /** Milliseconds that a request may take once it uses a session. Default 60 000; server-sent events are exempt. */
+  readonly scopeTimeoutMs?: number;
+  /** Milliseconds that a shutdown waits for units of work. Default 10 000. */
+  readonly drainTimeoutMs?: number;
+}
+
+/** The options of `ScopedSessionModule.forRoot`. */
+export interface ScopedSessionModuleOptions
+  extends UnitOfWorkOptions, EngineOptions, Pick<SessionSettings, 'isolation' | 'readOnly'> {
+  /** The database's name, for `@Session(name)`. Default `default`. */
+  readonly name?: string;
+  /** A DataSource, TypeORM's options for one, or the injection token of one. Default: found in the application. */
+  readonly dataSource?: DataSource | DataSourceOptions | string | symbol | Type;
+  /** `join` (default): repositories take part in the session. `leave`: they stay plain TypeORM. */
+  readonly repositories?: RepositoryMode;
+}
+
+/** Makes the options at run time. */
+export interface ScopedSessionOptionsFactory {
+  createScopedSessionOptions(): Promise<ScopedSessionModuleOptions> | ScopedSessionModuleOptions;
+}
+
+/** The options of `ScopedSessionModule.forRootAsync`; `name` and `dataSource` stand beside the factory. */
+export interface ScopedSessionModuleAsyncOptions
+  extends Pick<ModuleMetadata, 'imports'>, Pick<ScopedSessionModuleOptions, 'name' | 'dataSource'> {
+  readonly useFactory?: (
+    ...given: never[]
+  ) => Promise<Omit<ScopedSessionModuleOptions, 'name'>> | Omit<ScopedSessionModuleOptions, 'name'>;
+  readonly inject?: readonly (
+    string | symbol | Type | { token: string | symbol | Type; optional: boolean }
+  )[];
+  readonly useClass?: Type<ScopedSessionOptionsFactory>;
+  readonly useExisting?: Type<ScopedSessionOptionsFactory>;
+}
+
+export const UNIT_OF_WORK_RULES: Rules<UnitOfWorkOptions> = {
+  commit: commitMode,
+  rollbackOn: callable<RollbackOn>(),
+  exclude: listOf(anything<ExcludedRoute>()),
+  onClientAbort: oneOf(ABORT_POLICIES),
+  settleTimeoutMs: integer(0),
+  scopeTimeoutMs: integer(1),
+  drainTimeoutMs: integer(0),
+};
+
+const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
+  ...UNIT_OF_WORK_RULES,
+  ...ENGINE_RULES,
+  isolation: SESSION_RULES.isolation,
+  readOnly: SESSION_RULES.readOnly,
+  name: text,
+  dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
+  repositories: repositoryMode,
+};
+
+const ASYNC_RULES: Rules<ScopedSessionModuleAsyncOptions> = {
+  imports: listOf(anything<NonNullable<ModuleMetadata['imports']>[number]>()) as Rule<
+    ModuleMetadata['imports']
+  >,
+  name: MODULE_RULES.name,
+  dataSource: MODULE_RULES.dataSource,
+  useFactory: callable(),
+  inject: listOf(anything()),
+  useClass: callable(),
+  useExisting: callable(),
+};
+
+export const UNIT_OF_WORK_DEFAULTS = {
+  commit: 'onSuccess',
+  onClientAbort: 'finish',
+  exclude: [],
+  settleTimeoutMs: 5_000,
+  scopeTimeoutMs: 60_000,
+  drainTimeoutMs: 10_000,
+} as const satisfies UnitOfWorkOptions;
+
+export function readModuleOptions(
+  given: unknown,
+  what = 'ScopedSessionModule.forRoot',
+): ScopedSessionModuleOptions {
+  return readOptions(what, given, MODULE_RULES);
+}
+
+export function readAsyncOptions(given: unknown): ScopedSessionModuleAsyncOptions {
+  return readOptions('ScopedSessionModule.forRootAsync', given, ASYNC_RULES);
+}
+
+export function nameOf(options: { readonly name?: string }): string {
+  return options.name ?? DEFAULT_NAME;
+}

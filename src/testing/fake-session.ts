@@ -1,0 +1,185 @@
+/** `fakeSession`: a session without a database, for unit tests of services. */
+import { InvalidOptionError } from '../errors.js';
+import type { Registry } from '../scope/index.js';
+import {
+  ScopedSession,
+  SessionBase,
+  sessionFactory,
+  type SessionPlace,
+  StatementResult,
+  type StatementParameters,
+} from '../session/index.js';
+
+/** One statement that the code under test has executed. */
+export interface FakeStatement {
+  readonly sql: string;
+  readonly parameters: unknown;
+}
+
+/** What the fake database answers: rows, or what a write changed. */
+export type FakeAnswer =
+  | readonly object[]
+  | { readonly affectedRows?: number; readonly insertId?: number; readonly rows?: readonly object[] };
+
+/** Answers a statement; nothing means no rows. */
+export type FakeAnswers = (statement: FakeStatement) => FakeAnswer | undefined | void;
+
+/** What happened to the fake transaction, in order. */
+export const FAKE_EVENTS = ['begin', 'commit', 'rollback', 'beginNested'] as const;
+/** One of `FAKE_EVENTS`. */
+export type FakeEvent = (typeof FAKE_EVENTS)[number];
+
+/**
+ * A session, and a `ScopedSession` to inject in its place, that sends nothing and writes down what it was asked.
+ *
+ * @param answers - what statements answer; left out, no rows
+ *
+ * @example
+ * ```ts
+ * import { fakeSession } from 'nestjs-scoped-session/testing';
+ * const { session, statements } = fakeSession(() => [{ cents: 5 }]);
+ * await session.scalar('SELECT cents FROM account WHERE id = :id', { id: 1 });
+ * console.log(statements);
+ * ```
+ */
+export function fakeSession(answers: FakeAnswers = () => undefined): {
+  readonly session: SessionBase;
+  readonly scopedSession: ScopedSession;
+  readonly statements: FakeStatement[];
+  readonly events: FakeEvent[];
+} {
+  const statements: FakeStatement[] = [];
+  const events: FakeEvent[] = [];
+  const session = new FakeSession(
+    (statement) => {
+      statements.push(statement);
+      return answers(statement);
+    },
+    (event) => events.push(event),
+  );
+  return { session, scopedSession: new FakeScopedSession(session), statements, events };
+}
+
+class FakeSession extends SessionBase {
+  readonly #answer: FakeAnswers;
+  readonly #note: (event: FakeEvent) => void;
+  #hasBegun = false;
+
+  constructor(answer: FakeAnswers, note: (event: FakeEvent) => void) {
+    super(undefined);
+    this.#answer = answer;
+    this.#note = note;
+  }
+
+  override inTransaction(): boolean {
+    return this.#hasBegun;
+  }
+
+  override async begin(): Promise<void> {
+    this.#hasBegun = true;
+    this.#note('begin');
+  }
+
+  override async commit(): Promise<void> {
+    this.#hasBegun = false;
+    this.#note('commit');
+  }
+
+  override async rollback(): Promise<void> {
+    this.#hasBegun = false;
+    this.#note('rollback');
+  }
+
+  override async close(): Promise<void> {
+    if (this.#hasBegun) await this.rollback();
+  }
+
+  override async reset(): Promise<void> {
+    await this.close();
+  }
+
+  override async invalidate(): Promise<void> {
+    await this.close();
+  }
+
+  override setRollbackOnly(): void {
+    // There is nothing that could be kept.
+  }
+
+  // The handle has no meaning without a database; the block runs as it is.
+  override async beginNested(fn?: () => Promise<unknown>): Promise<never> {
+    if (fn === undefined)
+      throw new InvalidOptionError('A fake session knows beginNested(fn) only, not the handle.');
+    this.#note('beginNested');
+    return (await fn()) as never;
+  }
+
+  override async execute<Row>(
+    sql: string,
+    parameters: StatementParameters | readonly StatementParameters[] = {},
+  ): Promise<StatementResult<Row>> {
+    return this.#ask<Row>(sql, parameters);
+  }
+
+  override async query<T>(sql: string, positional: readonly unknown[] = []): Promise<T> {
+    return this.#ask(sql, positional).rows as T;
+  }
+
+  #ask<Row>(sql: string, parameters: unknown): StatementResult<Row> {
+    this.#hasBegun = true;
+    const answer = this.#answer({ sql, parameters }) ?? [];
+    if (Array.isArray(answer)) return new StatementResult<Row>(answer as Row[], 0, undefined);
+    const { rows = [], affectedRows = 0, insertId } = answer as Exclude<FakeAnswer, readonly object[]>;
+    return new StatementResult<Row>(rows as Row[], affectedRows, insertId);
+  }
+}
+
+class FakeScopedSession extends ScopedSession {
+  readonly #session: FakeSession;
+
+  constructor(session: FakeSession) {
+    super(sessionFactory(), new FakePlace(session));
+    this.#session = session;
+  }
+
+  override async remove(): Promise<void> {
+    await this.#session.close();
+  }
+}
+
+/** The one session, everywhere. */
+class FakePlace implements SessionPlace {
+  readonly registry: Registry<SessionBase>;
+
+  constructor(private readonly session: FakeSession) {
+    this.registry = { get: () => session, has: () => true, set: () => undefined, clear: () => undefined };
+  }
+
+  create(): SessionBase {
+    return this.session;
+  }
+
+  /** Commits and rolls back as the real one, on the fake session. */
+  async run<T>(work: (session: SessionBase) => Promise<T> | T): Promise<T> {
+    try {
+      const result = await work(this.session);
+      await this.session.commit();
+      return result;
+    } catch (error) {
+      await this.session.rollback();
+      throw error;
+    }
+  }
+
+  independently<T>(work: (session: SessionBase) => Promise<T> | T): Promise<T> {
+    return this.run(work);
+  }
+
+  removed(): void {
+    // There is nothing that could be forgotten.
+  }
+
+  sessionOf(): undefined {
+    return undefined;
+  }
+}
