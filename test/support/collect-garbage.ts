@@ -1,0 +1,15 @@
+/** Runs the garbage collector until what the test waits for has happened; Node needs no flag of its command line for it. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { waitUntil } from './wait-until.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** @param happened - asked again after each collection; what weak references hold stays alive until the job has ended */
+export function collectGarbageUntil(what: string, happened: () => boolean): Promise<void> {
+  return waitUntil(what, () => {
+    collect();
+    return happened();
+  });
+}
