@@ -3,15 +3,18 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nes
 import { withDeadline } from '../engine/index.js';
 import { DrainingError, ScopeAbortedError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
-import { Ending, type EndingWatch } from '../session/index.js';
-import { Databases } from './databases.js';
+import { Ending, type EndingOptions, type EndingWatch } from '../session/index.js';
+import { Databases, type UnitOfWorkSettings } from './databases.js';
 
 @Injectable()
 export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
   readonly #active = new Set<Ending>();
-  readonly #requests = new WeakMap<object, Ending>();
+  /** Each application has its own: one may be mounted in another. A weak map would cost each request a garbage collection's work. */
+  readonly #key = Symbol('unit of work');
   readonly #logger = new Logger('ScopedSessionModule');
   #isDraining = false;
+  #optionsOf: UnitOfWorkSettings | undefined;
+  #cached: EndingOptions | undefined;
   #whenEmpty: () => void = () => undefined;
 
   constructor(@Inject(Databases) private readonly databases: Databases) {}
@@ -28,18 +31,16 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
         `${scope.label} was not begun: the application is shutting down. Try again elsewhere.`,
       );
     }
-    const { commit, settleTimeoutMs, rollbackOn } = this.databases.settings;
-    const options = { commit, settleTimeoutMs, rollbackOn, warn: (message: string) => this.warn(message) };
-    return new Ending(scope, this.databases.scoped, options, this);
+    return new Ending(scope, this.databases.scoped, this.#options, this);
   }
 
   /** Remembers which unit of work a raw HTTP request has. */
   ofRequest(request: object): Ending | undefined {
-    return this.#requests.get(request);
+    return (request as Record<symbol, Ending | undefined>)[this.#key];
   }
 
   setOfRequest(request: object, ending: Ending): void {
-    this.#requests.set(request, ending);
+    (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
   }
 
   begun(ending: Ending): void {
@@ -51,9 +52,18 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
     if (this.#active.size === 0) this.#whenEmpty();
   }
 
-  warn(message: string): void {
-    this.#logger.warn(message);
+  /** Made once for each state of the settings, which change only while the application is set up. */
+  get #options(): EndingOptions {
+    const { settings } = this.databases;
+    if (this.#optionsOf !== settings) {
+      const { commit, settleTimeoutMs, rollbackOn } = settings;
+      this.#optionsOf = settings;
+      this.#cached = { commit, settleTimeoutMs, rollbackOn, warn: this.warn };
+    }
+    return this.#cached!;
   }
+
+  readonly warn = (message: string): void => this.#logger.warn(message);
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
   async beforeApplicationShutdown(): Promise<void> {

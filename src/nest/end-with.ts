@@ -1,5 +1,5 @@
 /** Adapts an Observable to a unit of work's end: values leave when the ending allows it. */
-import { EmptyError, Observable, Subscription } from 'rxjs';
+import { EmptyError, Observable, type Subscriber, Subscription } from 'rxjs';
 import { ScopeAbortedError, suppress } from '../errors.js';
 import { currentContext, runWithScope } from '../scope/index.js';
 import type { Ending } from '../session/index.js';
@@ -20,78 +20,106 @@ export interface EndWith {
 }
 
 /** Subscribes to `source` inside the scope; the result completes, or fails, when the work has ended. */
-export function endWith(
-  source: () => Observable<unknown>,
-  { ending, emission, statusOf, warn }: EndWith,
-): Observable<unknown> {
+export function endWith(source: () => Observable<unknown>, options: EndWith): Observable<unknown> {
   return new Observable((subscriber) => {
-    const around = currentContext();
-    /** What waits for the outcome stands around the work, not in it: it must not meet a scope that has ended. */
-    const outside = (tell: () => void): void => runWithScope(around?.scope, around?.role ?? 'outer', tell);
-    const held: unknown[] = [];
-    const inner = new Subscription();
-    let hasValue = false;
-    let isOver = false;
-    const emitHeld = (): void => outside(() => held.splice(0).forEach((value) => subscriber.next(value)));
-    const fail = (error: unknown): void => {
-      isOver = true;
-      outside(() => subscriber.error(error));
-    };
-    const succeed = (): void =>
-      outside(() => {
-        emitHeld();
-        subscriber.complete();
-      });
-
-    ending.onCutShort((error) => {
-      inner.unsubscribe();
-      fail(error);
-    });
-
-    const onValue = (value: unknown): void => {
-      hasValue = true;
-      if (emission === 'atOnce') return outside(() => subscriber.next(value));
-      if (emission === 'holdLast') emitHeld();
-      held.push(value);
-      // A reply that streams keeps its pace; a single value still leaves after the COMMIT, for `complete` comes first.
-      if (emission === 'holdLast') queueMicrotask(() => isOver || emitHeld());
-    };
-
-    const onError = (error: unknown): void => {
-      isOver = true;
-      ending.end({ kind: 'error', error, status: statusOf(error) }).then(
-        () => fail(error),
-        (later: unknown) => {
-          suppress(error, later);
-          fail(error);
-        },
-      );
-    };
-
-    const onComplete = (): void => {
-      // Nest answers 500 to a handler that gives no value at all: then nothing may be stored.
-      if (emission === 'afterCommit' && !hasValue) return onError(new EmptyError());
-      isOver = true;
-      const { hasBegun, scope } = ending;
-      const ended = ending.end({ kind: 'value', status: statusOf() });
-      if (hasBegun || scope.isUsed) ended.then(succeed, fail);
-      else succeed();
-    };
-
-    inner.add(
-      runWithScope(ending.scope, 'inner', () =>
-        source().subscribe({ next: onValue, error: onError, complete: onComplete }),
-      ),
-    );
-
-    return () => {
-      if (isOver) return;
-      inner.unsubscribe();
-      const error = new ScopeAbortedError(
-        `${ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
-        { outcome: 'rolledBack' },
-      );
-      ending.end({ kind: 'abandoned', error }).catch((later: unknown) => warn(String(later)));
-    };
+    const delivery = new Delivery(subscriber, options);
+    delivery.begin(source);
+    return delivery;
   });
+}
+
+/** What one subscriber is told, and when; it is told around the work, not in it: never in a scope that has ended. */
+class Delivery {
+  readonly #around = currentContext();
+  readonly #inner = new Subscription();
+  #held: unknown[] = [];
+  #hasValue = false;
+  #isOver = false;
+
+  constructor(
+    private readonly subscriber: Subscriber<unknown>,
+    private readonly options: EndWith,
+  ) {}
+
+  begin(source: () => Observable<unknown>): void {
+    const { ending } = this.options;
+    ending.onCutShort((error) => {
+      this.#inner.unsubscribe();
+      this.#fail(error);
+    });
+    runWithScope(ending.scope, 'inner', () => {
+      try {
+        this.#inner.add(source().subscribe(this));
+      } catch (error) {
+        this.error(error);
+      }
+    });
+  }
+
+  next(value: unknown): void {
+    const { emission } = this.options;
+    this.#hasValue = true;
+    if (emission === 'atOnce') return this.#outside(() => this.subscriber.next(value));
+    if (emission === 'holdLast') this.#outside(() => this.#emitHeld());
+    this.#held.push(value);
+    // A reply that streams keeps its pace; a single value still leaves after the COMMIT, for `complete` comes first.
+    if (emission === 'holdLast') queueMicrotask(() => this.#isOver || this.#outside(() => this.#emitHeld()));
+  }
+
+  error(error: unknown): void {
+    this.#isOver = true;
+    const { ending, statusOf } = this.options;
+    ending
+      .end({ kind: 'error', error, status: statusOf(error) })
+      .catch((later: unknown) => suppress(error, later))
+      .then(() => this.#fail(error));
+  }
+
+  complete(): void {
+    const { ending, emission, statusOf } = this.options;
+    // Nest answers 500 to a handler that gives no value at all: then nothing may be stored.
+    if (emission === 'afterCommit' && !this.#hasValue) return this.error(new EmptyError());
+    this.#isOver = true;
+    const isImmediate = !ending.hasBegun && !ending.scope.isUsed;
+    const ended = ending.end({ kind: 'value', status: statusOf() });
+    if (isImmediate) return this.#succeed();
+    ended.then(
+      () => this.#succeed(),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Nobody waits any more; what has ended before stays as it is. */
+  unsubscribe(): void {
+    if (this.#isOver) return;
+    this.#inner.unsubscribe();
+    const { ending, warn } = this.options;
+    const error = new ScopeAbortedError(
+      `${ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
+      { outcome: 'rolledBack' },
+    );
+    ending.end({ kind: 'abandoned', error }).catch((later: unknown) => warn(String(later)));
+  }
+
+  #succeed(): void {
+    this.#outside(() => {
+      this.#emitHeld();
+      this.subscriber.complete();
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#isOver = true;
+    this.#outside(() => this.subscriber.error(error));
+  }
+
+  #emitHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const value of held) this.subscriber.next(value);
+  }
+
+  #outside(tell: () => void): void {
+    runWithScope(this.#around?.scope, this.#around?.role ?? 'outer', tell);
+  }
 }

@@ -2,7 +2,7 @@
 import { Inject, Injectable, type NestMiddleware } from '@nestjs/common';
 import { ScopeAbortedError } from '../errors.js';
 import { runWithScope, Scope } from '../scope/index.js';
-import { type Ending, transactionOf } from '../session/index.js';
+import { type Ending, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
 
@@ -53,7 +53,7 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
   #warnOfWrites({ scope }: Ending): void {
     for (const scoped of this.databases.scoped) {
       const session = scoped.sessionOf(scope);
-      if (session === undefined || !transactionOf(session).hasWritten) continue;
+      if (session === undefined || startedTransactionOf(session)?.hasWritten !== true) continue;
       this.work.warn(
         `${scope.label}: writes were rolled back, for they were made where no interceptor commits (a guard whose handler ` +
           'never ran, a middleware, a GraphQL resolver). Use scopedSession.independently(fn) there.',

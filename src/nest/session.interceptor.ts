@@ -6,16 +6,15 @@ import {
   Injectable,
   type NestInterceptor,
 } from '@nestjs/common';
-import { defer, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import { UnsupportedContextError } from '../errors.js';
 import { currentScope, runWithScope, Scope } from '../scope/index.js';
-import { configureScope, type Ending, transactionOf } from '../session/index.js';
+import { configureScope, type Ending, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
 import { endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
-import type { RawResponse } from './scope.middleware.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -46,7 +45,7 @@ export class SessionInterceptor implements NestInterceptor {
       this.#configure(ending, plan);
       return next.handle();
     };
-    return endWith(() => defer(work), {
+    return endWith(work, {
       ending,
       emission: plan.emission,
       statusOf: (error) => this.#statusOf(response, error, ending, plan),
@@ -76,19 +75,20 @@ export class SessionInterceptor implements NestInterceptor {
     for (const scoped of this.databases.scoped) {
       // A guard may have begun already: what it began cannot be changed under it.
       const session = scoped.sessionOf(scope);
-      if (session !== undefined) transactionOf(session).refuseOther(scopeOptions);
+      if (session !== undefined) startedTransactionOf(session)?.refuseOther(scopeOptions);
     }
   }
 
   #statusOf(
-    response: RawResponse | undefined,
+    response: HttpResponse | undefined,
     error: unknown,
     { scope }: Ending,
     plan: HandlerPlan,
   ): number | undefined {
     if (response === undefined) return undefined;
     if (error !== undefined) return statusOfError(error);
-    if (response.headersSent && scope.isUsed && plan.emission === 'afterCommit' && !this.#warned.has(plan)) {
+    const { headersSent } = response.raw ?? response;
+    if (headersSent === true && scope.isUsed && plan.emission === 'afterCommit' && !this.#warned.has(plan)) {
       this.#warned.add(plan);
       this.work.warn(
         `${plan.label} sent its response through @Res() before the COMMIT; a COMMIT that fails cannot be told any more. ` +
@@ -132,24 +132,16 @@ function rawRequestOf(context: ExecutionContext): object {
   return request.raw ?? request;
 }
 
-/** Fastify keeps the status on its reply and the rest on the raw response. */
-function responseOf(context: ExecutionContext): RawResponse | undefined {
-  if (context.getType() !== 'http') return undefined;
-  const response = context.switchToHttp().getResponse<RawResponse & { raw?: RawResponse }>();
-  const { raw } = response;
-  if (raw === undefined) return response;
-  return {
-    get statusCode() {
-      return response.statusCode;
-    },
-    get headersSent() {
-      return raw.headersSent;
-    },
-    get writableFinished() {
-      return raw.writableFinished;
-    },
-    once: (event, listener) => raw.once(event, listener),
-  };
+/** An object with getters instead would be a class of its own for V8, and outlive its request by a major collection. */
+interface HttpResponse {
+  readonly statusCode: number;
+  readonly headersSent?: boolean;
+  /** Fastify keeps the status on its reply, and the rest on the raw response. */
+  readonly raw?: { readonly headersSent: boolean };
+}
+
+function responseOf(context: ExecutionContext): HttpResponse | undefined {
+  return context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined;
 }
 
 function statusOfError(error: unknown): number {

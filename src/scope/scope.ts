@@ -25,6 +25,10 @@ export class Scope {
   readonly openedAt = performance.now();
   /** How the work ended, once that is decided. */
   outcome: Outcome | undefined;
+  /** What the room that opened it has set for it; kept here so that it lives as long. */
+  settings: object | undefined;
+  /** Why the work was cut short, when it was. */
+  endedBy: unknown;
   #label: ScopeSettings['label'];
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;
@@ -87,7 +91,11 @@ export class Scope {
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
     this.#isOpen = false;
-    if (this.#atEnd !== undefined) return (this.#closing = this.#tearDown(this.#atEnd));
+    if (this.#atEnd !== undefined) {
+      // Who undoes what was begun and says nothing else has rolled it back.
+      this.outcome ??= 'rolledBack';
+      return (this.#closing = this.#tearDown(this.#atEnd));
+    }
     this.#entries?.clear();
     return (this.#closing = Promise.resolve());
   }

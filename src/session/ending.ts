@@ -3,7 +3,7 @@ import { withDeadline } from '../engine/index.js';
 import { CommitOutcomeUnknownError, ScopeTimeoutError, suppress, UnfinishedWorkError } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
-import { type SessionBase, transactionOf } from './session.js';
+import { type SessionBase, startedTransactionOf } from './session.js';
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
@@ -131,6 +131,7 @@ export class Ending {
   /** Ends the work here and now, from outside: its connection is closed, its waiter is told. */
   async cutShort(error: Error): Promise<void> {
     if (this.hasBegun) return this.#ending;
+    this.scope.endedBy = error;
     const ended = this.end({ kind: 'aborted', error });
     this.#tellWaiter(error);
     await ended.catch((later: unknown) => suppress(error, later));
@@ -140,7 +141,8 @@ export class Ending {
     clearTimeout(this.#timer);
     const transactions = this.sources
       .filter(({ registry }) => registry.has())
-      .map(({ registry }) => transactionOf(registry.get()));
+      .map(({ registry }) => startedTransactionOf(registry.get()))
+      .filter((transaction) => transaction !== undefined);
     this.scope.outcome = 'rolledBack';
     try {
       if (completion.kind === 'aborted') cutShort(transactions, completion.error);

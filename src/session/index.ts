@@ -17,7 +17,7 @@ export {
 } from './scope-options.js';
 export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
 export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
-export { SessionBase, transactionOf } from './session.js';
+export { SessionBase, startedTransactionOf, transactionOf } from './session.js';
 export {
   SessionFactory,
   sessionFactory,

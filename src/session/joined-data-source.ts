@@ -5,7 +5,7 @@ import { SelfDeadlockError } from '../errors.js';
 import { currentContext, currentFrame, runInFrame, type Scope } from '../scope/index.js';
 import { optionsOf, type RepositoryMode } from './scope-options.js';
 import type { ScopedSession } from './scoped-session.js';
-import { type SessionBase, transactionOf } from './session.js';
+import { type SessionBase, startedTransactionOf, transactionOf } from './session.js';
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
@@ -47,8 +47,8 @@ class JoinedDataSource implements AdoptionSeam {
   /** A runner of one's own does not see, and may wait for, what the session has done. */
   independentRunnerAsked(): void {
     const session = this.scoped.registry.has() ? this.#session() : undefined;
-    if (session === undefined) return;
-    const transaction = transactionOf(session);
+    const transaction = session && startedTransactionOf(session);
+    if (transaction === undefined) return;
     if (this.engine.backend.family === 'sqlite' && transaction.isConnected) {
       throw new SelfDeadlockError(
         `${transaction.label} asked for a query runner of its own while its session holds the SQLite database, which has ` +
@@ -75,9 +75,7 @@ class JoinedDataSource implements AdoptionSeam {
 
   /** Code that outlived its work: refused when the work was undone, plain TypeORM with a warning when it was kept. */
   #sessionThatEnded(scope: Scope): SessionBase | undefined {
-    const session = this.scoped.sessionOf(scope);
-    if (session !== undefined && scope.outcome !== 'committed') return session;
-    if (session === undefined && scope.outcome === 'rolledBack') return this.#endedSession(scope);
+    if (scope.outcome !== undefined && scope.outcome !== 'committed') return this.#endedSession(scope);
     this.#warnOnce(
       `${scope.label} has ended, and code that it did not await still uses TypeORM: outside every transaction now. Await ` +
         'it, or give it a unit of its own: scopedSession.independently(fn).',
@@ -86,10 +84,10 @@ class JoinedDataSource implements AdoptionSeam {
     return undefined;
   }
 
-  /** Of a scope that had none: all it does is refuse. */
-  #endedSession({ label }: Scope): SessionBase {
+  /** All it does is refuse. */
+  #endedSession({ label, endedBy }: Scope): SessionBase {
     const session = this.scoped.sessionFactory.create({ label });
-    transactionOf(session).state.end();
+    transactionOf(session).state.end(endedBy);
     return session;
   }
 

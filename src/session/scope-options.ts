@@ -40,14 +40,13 @@ interface SetOptions extends ScopeOptions {
   readonly refusal?: Error;
 }
 
-const OPTIONS = new WeakMap<Scope, SetOptions>();
 const NONE: SetOptions = Object.freeze({});
 
 /** Adds options for one scope; they hold for every transaction that begins in it from now on. */
 export function configureScope(scope: Scope, options: SetOptions): void {
-  OPTIONS.set(scope, { ...OPTIONS.get(scope), ...options });
+  scope.settings = { ...scope.settings, ...options };
 }
 
 export function optionsOf(scope: Scope | undefined): SetOptions {
-  return (scope && OPTIONS.get(scope)) ?? NONE;
+  return (scope?.settings as SetOptions | undefined) ?? NONE;
 }

@@ -8,7 +8,7 @@ import type { SessionApi } from './session-api.js';
 import { SessionFactory, type SessionFactoryOptions } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
-import { SessionBase, transactionOf } from './session.js';
+import { SessionBase, startedTransactionOf } from './session.js';
 
 /** Options of `run` and `independently`. */
 export interface RunOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
@@ -84,8 +84,8 @@ export class ScopedSession extends PassedOn {
   async remove(): Promise<void> {
     const { registry } = this.#place;
     const session = registry.has() ? registry.get() : undefined;
-    if (session === undefined || this.#factory.engine === undefined) return registry.clear();
-    const transaction = transactionOf(session);
+    const transaction = session && startedTransactionOf(session);
+    if (session === undefined || transaction === undefined) return registry.clear();
     transaction.refuseChange('remove()');
     registry.clear();
     try {
@@ -136,7 +136,7 @@ export class ScopedSession extends PassedOn {
     return this.#place.independently(fn, { label: 'scopedSession.independently', ...read });
   }
 
-  /** The session that `scope` has or had, also after its end. @internal */
+  /** The session that `scope` has. @internal */
   sessionOf(scope: Scope): SessionBase | undefined {
     return this.#place.sessionOf(scope);
   }

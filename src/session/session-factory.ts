@@ -1,11 +1,11 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
 import { Engine, engineOf, integer, isDataSource, readOptions } from '../engine/index.js';
-import { InvalidOptionError, requireFunction, suppress } from '../errors.js';
+import { InvalidOptionError, requireFunction, SessionClosedError, suppress } from '../errors.js';
 import type { Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
 import { noticeForgotten } from './forgotten-sessions.js';
-import { SessionBase, transactionOf } from './session.js';
+import { SessionBase, type SessionBinding } from './session.js';
 import { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
 import { Transaction } from './transaction.js';
 
@@ -47,6 +47,7 @@ type FactorySettings = Omit<SessionFactoryOptions, 'dataSource'> & { readonly da
  */
 export class SessionFactory {
   #settings: FactorySettings;
+  #endingOptions: EndingOptions;
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -54,6 +55,7 @@ export class SessionFactory {
     this.#settings = checked(
       target === undefined ? settings : { ...settings, dataSource: engineFrom(target, 'The DataSource') },
     );
+    this.#endingOptions = endingOptionsOf(this.#settings);
   }
 
   /** Where the sessions get their connections; undefined until one is configured. */
@@ -63,8 +65,7 @@ export class SessionFactory {
 
   /** How units of work over these sessions end. @internal */
   get endingOptions(): EndingOptions {
-    const { warn = warnProcess, settleTimeoutMs = 5_000 } = this.#settings;
-    return { commit: 'onSuccess', warn, settleTimeoutMs };
+    return this.#endingOptions;
   }
 
   /**
@@ -74,34 +75,40 @@ export class SessionFactory {
    * @throws `SS_ERR_INVALID_OPTION`
    */
   create(overrides?: SessionOptions): SessionBase {
-    const session = this.createIn(undefined, overrides);
-    if (this.engine !== undefined) this.noticeForgotten(session, transactionOf(session));
-    return session;
+    return this.#make(overrides, undefined, (transaction, session) =>
+      this.noticeForgotten(session, transaction),
+    );
   }
 
-  /** A new session that `scope` ends. @internal */
-  createIn(scope: Scope | undefined, overrides?: SessionOptions): SessionBase {
-    const own = readOptions('create', overrides, SESSION_RULES);
-    checked({ ...this.#settings, ...own });
-    const { dataSource: engine, sessionClass = SessionBase, ...settings } = this.#settings;
-    const { warn, settleTimeoutMs } = this.endingOptions;
-    const { info, label, autobegin, isolation, readOnly } = { ...settings, ...own };
-    const transaction =
-      engine &&
-      new Transaction(engine, {
-        label: label ?? scope?.label ?? 'a session',
-        autobegin: autobegin ?? true,
-        scope,
-        isolation,
-        readOnly,
-        warn,
-        settleTimeoutMs,
-      });
-    return new sessionClass(transaction, { ...settings.info, ...info });
+  /**
+   * A new session that belongs to `scope`.
+   *
+   * @param enlist - called at the session's first use, so that the scope's end has something to do
+   * @internal
+   */
+  createIn(
+    scope: Scope,
+    enlist: (transaction: Transaction) => void,
+    overrides?: SessionOptions,
+  ): SessionBase {
+    return this.#make(overrides, scope, enlist);
+  }
+
+  #make(
+    overrides: SessionOptions | undefined,
+    scope: Scope | undefined,
+    enlist: (transaction: Transaction, session: object) => void,
+  ): SessionBase {
+    const own = overrides && readOptions('create', overrides, SESSION_RULES);
+    const settings = own === undefined ? this.#settings : checked({ ...this.#settings, ...own });
+    const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
+    const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
+    if (engine === undefined) return new sessionClass(undefined, info);
+    return new sessionClass(new Binding(engine, settings, scope, enlist, this.endingOptions), info);
   }
 
   /** Warns when `session` is dropped while it holds a connection. @internal */
-  noticeForgotten(session: SessionBase, transaction: Transaction): void {
+  noticeForgotten(session: object, transaction: Transaction): void {
     // Whoever holds only the manager holds the session too.
     transaction.session = session;
     const { warn } = this.endingOptions;
@@ -112,6 +119,7 @@ export class SessionFactory {
   configure(options: SessionFactoryOptions): void {
     const changed = readOptions('configure', options, FACTORY_RULES) as FactorySettings;
     this.#settings = checked({ ...this.#settings, ...changed });
+    this.#endingOptions = endingOptionsOf(this.#settings);
   }
 
   /**
@@ -150,10 +158,41 @@ export function sessionFactory(
   return new SessionFactory(target, options);
 }
 
+/** Most sessions of requests are looked at and not used: what a transaction needs is made at the first use. */
+class Binding implements SessionBinding {
+  constructor(
+    readonly engine: Engine,
+    private readonly settings: FactorySettings,
+    private readonly scope: Scope | undefined,
+    private readonly enlist: (transaction: Transaction, session: object) => void,
+    private readonly ending: EndingOptions,
+  ) {}
+
+  start(session: object): Transaction {
+    const { scope, settings } = this;
+    if (scope?.isOpen === false) throw new SessionClosedError(scope.label);
+    const transaction = new Transaction(this.engine, {
+      label: settings.label,
+      autobegin: settings.autobegin ?? true,
+      scope,
+      isolation: settings.isolation,
+      readOnly: settings.readOnly,
+      warn: this.ending.warn,
+      settleTimeoutMs: this.ending.settleTimeoutMs,
+    });
+    this.enlist(transaction, session);
+    return transaction;
+  }
+}
+
 /** The level must exist on the database, whichever of the two was given last. */
 function checked(settings: FactorySettings): FactorySettings {
   settings.dataSource?.refuseUnknownIsolation(settings.isolation);
   return settings;
+}
+
+function endingOptionsOf({ warn = warnProcess, settleTimeoutMs = 5_000 }: FactorySettings): EndingOptions {
+  return { commit: 'onSuccess', warn, settleTimeoutMs };
 }
 
 function engineFrom(value: unknown, name: string): Engine {

@@ -12,7 +12,7 @@ import { Ending, type EndingWatch, endTransaction } from './ending.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
-import { type SessionBase, transactionOf } from './session.js';
+import { type SessionBase, startedTransactionOf } from './session.js';
 import type { Transaction } from './transaction.js';
 
 export type Work<T> = (session: SessionBase) => Promise<T> | T;
@@ -31,16 +31,13 @@ export interface SessionPlace {
   run<T>(work: Work<T>, options: WorkOptions): Promise<T>;
   /** The same, whatever unit of work is around. */
   independently<T>(work: Work<T>, options: WorkOptions): Promise<T>;
-  /** The session that `scope` has or had, also after its end. */
+  /** The session that `scope` has. */
   sessionOf(scope: Scope): SessionBase | undefined;
 }
 
 /** One session per scope; the end of the scope is the end of the session. */
 export class SessionsOfScopes implements SessionPlace {
   readonly registry = new AsyncLocalRegistry(() => this.create());
-  readonly #latest = new WeakMap<Scope, SessionBase>();
-  readonly #open = new WeakMap<Scope, Set<Transaction>>();
-
   constructor(
     private readonly factory: SessionFactory,
     private readonly watch?: EndingWatch,
@@ -50,28 +47,27 @@ export class SessionsOfScopes implements SessionPlace {
     const scope = currentScope();
     const { refusal } = optionsOf(scope);
     if (refusal !== undefined) throw refusal;
-    const session = this.factory.createIn(scope, options);
-    if (scope === undefined || this.factory.engine === undefined) return session;
-    this.#latest.set(scope, session);
-    this.#openIn(scope).add(transactionOf(session));
-    return session;
+    if (scope === undefined) return this.factory.create(options);
+    return this.factory.createIn(scope, (transaction) => this.#openIn(scope).add(transaction), options);
   }
 
+  /** The transactions that the end of `scope` ends; usually one. */
   #openIn(scope: Scope): Set<Transaction> {
-    const known = this.#open.get(scope);
+    const known = scope.entries.get(this) as Set<Transaction> | undefined;
     if (known !== undefined) return known;
     const open = new Set<Transaction>();
-    this.#open.set(scope, open);
+    scope.entries.set(this, open);
     scope.atEnd(async () => {
-      await Promise.all([...open].map((transaction) => endTransaction(transaction)));
+      for (const transaction of open) await endTransaction(transaction);
     });
     return open;
   }
 
   removed(session: SessionBase): void {
-    const transaction = transactionOf(session);
-    const { scope } = transaction.settings;
-    if (scope !== undefined) this.#open.get(scope)?.delete(transaction);
+    const transaction = startedTransactionOf(session);
+    const scope = transaction?.settings.scope;
+    if (transaction === undefined || scope === undefined) return;
+    this.#openIn(scope).delete(transaction);
     // Nobody ends it any more but whoever still holds it.
     this.factory.noticeForgotten(session, transaction);
   }
@@ -100,7 +96,7 @@ export class SessionsOfScopes implements SessionPlace {
   }
 
   sessionOf(scope: Scope): SessionBase | undefined {
-    return this.#latest.get(scope);
+    return scope.entries.get(this.registry) as SessionBase | undefined;
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   QueryRunner,
   Repository,
 } from 'typeorm';
-import { readOptions, type TransactionOptions } from '../engine/index.js';
+import { type Engine, readOptions, type TransactionOptions } from '../engine/index.js';
 import { InvalidParameterError, requireFunction, UnboundSessionError } from '../errors.js';
 import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
@@ -18,8 +18,18 @@ import { TRANSACTION_RULES } from './session-options.js';
 import type { StatementResult } from './statement-result.js';
 import type { Transaction } from './transaction.js';
 
-/** Reads the transaction of a session; for the rooms beside, not for applications. */
+/** What a session works on; its transaction is made at the session's first use. */
+export interface SessionBinding {
+  readonly engine: Engine;
+  /** Throws where nothing may be used any more. */
+  start(session: object): Transaction;
+}
+
+// For the rooms beside, not for applications.
+/** The transaction of a session, made where there is none. */
 export let transactionOf: (session: SessionBase) => Transaction;
+/** The transaction of a session that was used. */
+export let startedTransactionOf: (session: SessionBase) => Transaction | undefined;
 
 /**
  * One session: its connection is taken at the first statement, used for one transaction, and given back. Made by a
@@ -35,22 +45,28 @@ export let transactionOf: (session: SessionBase) => Transaction;
  * ```
  */
 export class SessionBase implements SessionApi {
-  readonly #transaction: Transaction | undefined;
+  readonly #binding: SessionBinding | undefined;
+  #transaction: Transaction | undefined;
   readonly #info: Record<string, unknown>;
 
   /** @internal */
-  constructor(transaction: Transaction | undefined, info: Readonly<Record<string, unknown>> = {}) {
-    this.#transaction = transaction;
+  constructor(binding: SessionBinding | undefined, info: Readonly<Record<string, unknown>> = {}) {
+    this.#binding = binding;
     this.#info = { ...info };
   }
 
   static {
     transactionOf = (session) => session.#bound;
+    startedTransactionOf = (session) => session.#transaction;
   }
 
   get #bound(): Transaction {
-    if (this.#transaction === undefined) throw new UnboundSessionError(UNBOUND);
-    return this.#transaction;
+    return (this.#transaction ??= this.#bindingOrRefuse.start(this));
+  }
+
+  get #bindingOrRefuse(): SessionBinding {
+    if (this.#binding === undefined) throw new UnboundSessionError(UNBOUND);
+    return this.#binding;
   }
 
   get isActive(): boolean {
@@ -140,7 +156,7 @@ export class SessionBase implements SessionApi {
 
   /** What this promises may fail unseen: the end of the unit of work tells of it then. */
   #promised<T>(work: () => Promise<T>): Promise<T> {
-    return this.#transaction === undefined ? work() : this.#transaction.pending.promised(work);
+    return this.#binding === undefined ? work() : this.#bound.pending.promised(work);
   }
 
   get dataSource(): DataSource {
@@ -164,7 +180,7 @@ export class SessionBase implements SessionApi {
   }
 
   getBind(_target?: EntityTarget<ObjectLiteral>): DataSource {
-    return this.#bound.engine.dataSource;
+    return this.#bindingOrRefuse.engine.dataSource;
   }
 
   get info(): Record<string, unknown> {

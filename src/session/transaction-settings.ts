@@ -4,7 +4,8 @@ import type { Scope } from '../scope/index.js';
 import type { Warn } from './session-options.js';
 
 export interface TransactionSettings extends TransactionOptions {
-  readonly label: string;
+  /** Left out, the scope's name at the moment when somebody asks. */
+  readonly label: string | undefined;
   readonly autobegin: boolean;
   /** The unit of work that the session is in; what it sets for itself goes before the session's own options. */
   readonly scope: Scope | undefined;

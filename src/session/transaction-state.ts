@@ -14,13 +14,17 @@ export class TransactionState {
   rollbackOnly: string | undefined;
   #spoilt: (Spoilt & { readonly depth: number }) | undefined;
   #isSealed = false;
-  #ended: SessionClosedError | undefined;
+  #ended: { readonly cause: unknown } | undefined;
   #late: SessionClosedError | undefined;
 
   constructor(
-    readonly label: string,
+    private readonly transaction: { readonly label: string },
     private readonly autobegin: boolean,
   ) {}
+
+  get label(): string {
+    return this.transaction.label;
+  }
 
   /** SQLAlchemy's `is_active`: false only while a rollback is pending. */
   get isActive(): boolean {
@@ -43,13 +47,13 @@ export class TransactionState {
 
   /** At the call: refuses what comes after the end has begun, except the end's own doing. */
   refuseAfterEnd(isEnding: boolean): void {
-    if (this.#ended !== undefined) throw new SessionClosedError(this.label, { cause: this.#ended.cause });
+    this.#refuseEnded();
     if (this.#isSealed && !isEnding) throw (this.#late ??= new SessionClosedError(this.label));
   }
 
   /** At its turn: refuses where only a rollback is accepted; begins otherwise. */
   enter(): void {
-    if (this.#ended !== undefined) throw new SessionClosedError(this.label, { cause: this.#ended.cause });
+    this.#refuseEnded();
     this.refuseSpoilt();
     if (!this.hasBegun && !this.autobegin) throw new AutobeginDisabledError(AUTOBEGIN_DISABLED);
     this.hasBegun = true;
@@ -101,7 +105,13 @@ export class TransactionState {
 
   /** Nothing is accepted any more, for good. */
   end(cause?: unknown): void {
-    this.#ended ??= new SessionClosedError(this.label, cause === undefined ? {} : { cause });
+    this.#ended ??= { cause };
+  }
+
+  #refuseEnded(): void {
+    if (this.#ended === undefined) return;
+    const { cause } = this.#ended;
+    throw new SessionClosedError(this.label, cause === undefined ? {} : { cause });
   }
 
   /** The transaction is over; the next one starts afresh. */

@@ -37,13 +37,13 @@ export class Transaction implements RunnerOwner, Whole {
     readonly engine: Engine,
     readonly settings: TransactionSettings,
   ) {
-    this.state = new TransactionState(settings.label, settings.autobegin);
+    this.state = new TransactionState(this, settings.autobegin);
     const { isolationLevel } = engine.dataSource.options as { isolationLevel?: IsolationLevel };
     this.#options = new AgreedOptions(settings, isolationLevel);
   }
 
   get label(): string {
-    return this.settings.label;
+    return this.settings.label ?? this.settings.scope?.label ?? 'a session';
   }
 
   /** The unit of work that connections are leased for; not the transaction itself, which must stay collectable. */
