@@ -1,17 +1,17 @@
 /** Adopts a DataSource: its managers, repositories and builders ask a seam for the runner of the moment. */
 import { EntityManager, Repository, type DataSource, type QueryRunner } from 'typeorm';
 import { InvalidOptionError, UnusableDataSourceError } from '../errors.js';
-import { nestedTransaction } from './runner-overrides.js';
+import { nestedTransaction } from './session-runner.js';
 import type { RunAs } from './backend.js';
 import type { Engine } from './engine.js';
-import type { RunnerOwner } from './runner-owner.js';
+import type { NestedWork } from './runner-owner.js';
 
 /** What an adopted DataSource asks at every use. */
 export interface AdoptionSeam {
   /** The runner to use here and now; undefined where the DataSource is to be plain. */
   currentRunner(): QueryRunner | undefined;
   /** The unit of work that `manager.transaction()` is to be a part of; undefined where it is to be plain. */
-  currentWork(): Pick<RunnerOwner, 'runNested'> | undefined;
+  currentWork(): NestedWork | undefined;
   /** Somebody asked for a runner of their own. */
   independentRunnerAsked(): void;
   /** Runs `fn` with `runner` as the current one. */

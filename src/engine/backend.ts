@@ -1,5 +1,5 @@
 /** What differs between the databases: how a connection is had, how a transaction is begun, what the server says of it. */
-import type { QueryRunner } from 'typeorm';
+import type { QueryResult, QueryRunner } from 'typeorm';
 import type { IsolationLevel, TransactionOptions } from './isolation.js';
 import type { DriverConnection, LeaseHolder } from './lease.js';
 
@@ -21,6 +21,16 @@ export interface PoolCounters {
   readonly waiting: number;
 }
 
+/** Sends one statement and calls one of the two with the answer, once. */
+export type StatementSender = (
+  runner: QueryRunner,
+  connection: unknown,
+  sql: string,
+  parameters: unknown[] | undefined,
+  resolve: (result: QueryResult) => void,
+  reject: (error: unknown) => void,
+) => void;
+
 export interface Backend {
   readonly family: DatabaseFamily;
   readonly isolationLevels: readonly IsolationLevel[];
@@ -28,6 +38,8 @@ export interface Backend {
   createRunner(): QueryRunner;
   /** Takes a connection from the pool; waits as long as the pool makes it wait. */
   obtain(holder: LeaseHolder): Promise<DriverConnection>;
+  /** A shorter way than the runner's own, for statements that no subscriber listens to; null where there is none. */
+  readonly sender: StatementSender | null;
   counters(): PoolCounters;
   /** The statements that begin a transaction, the last of which opens it. */
   beginStatements(options: TransactionOptions): readonly string[];

@@ -1,6 +1,6 @@
 /** The engine lends the connections of one DataSource to units of work: bounded in time, counted, told apart. */
 import { inspect } from 'node:util';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { InvalidOptionError, PoolTimeoutError } from '../errors.js';
 import type { Backend, PoolCounters, RunAs } from './backend.js';
 import { withDeadline } from './deadline.js';
@@ -8,6 +8,7 @@ import { ENGINE_DEFAULTS, ENGINE_RULES, type EngineOptions } from './engine-opti
 import type { IsolationLevel } from './isolation.js';
 import { type DriverConnection, Lease, type LeaseHolder } from './lease.js';
 import { readOptions } from './option-rules.js';
+import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
 import { backendFor } from './supported-drivers.js';
 
 /** What `createEngine` knows of the engine it makes. */
@@ -32,6 +33,7 @@ export class Engine {
   readonly #held = new Set<Holding>();
   readonly #backend: Backend;
   #options: EngineOptions;
+  #createSessionRunner: MakeSessionRunner | undefined;
   #runAs: RunAs = (_runner, fn) => fn();
 
   /** @internal */
@@ -87,9 +89,15 @@ export class Engine {
     );
   }
 
-  /** A runner that nobody else has; it takes no connection. @internal */
-  createRunner(): QueryRunner {
-    return this.#backend.createRunner();
+  /** Makes a session's runner; it takes no connection. @internal */
+  get createSessionRunner(): MakeSessionRunner {
+    // Not before the first session: subclasses of the driver's runners need its metadata to be there.
+    return (this.#createSessionRunner ??= sessionRunnerOf(this.dataSource, this.#backend.createRunner()));
+  }
+
+  /** False where TypeORM has nobody to tell of statements and transactions. @internal */
+  get hasSubscribers(): boolean {
+    return this.dataSource.subscribers.length > 0;
   }
 
   /** Tells how plain managers are made to use a runner that is inside a SQLite database's gate. @internal */
@@ -111,7 +119,7 @@ export class Engine {
       () => this.#timedOut(holder, performance.now() - since),
       (late) => void late.giveBack(),
     );
-    return this.#lend(connection, { label: holder.label, owner: holder.owner, since: performance.now() });
+    return this.#lend(connection, new Holding(holder.label, holder.owner));
   }
 
   // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
@@ -145,10 +153,13 @@ export class Engine {
 }
 
 /** Not the lease itself: a session that was forgotten with its lease must stay collectable to be noticed. */
-interface Holding {
-  readonly label: string;
-  readonly owner: object;
-  readonly since: number;
+class Holding {
+  readonly since = performance.now();
+
+  constructor(
+    readonly label: string,
+    readonly owner: object,
+  ) {}
 }
 
 function ageOf({ since }: Holding): number {

@@ -27,7 +27,7 @@ export {
   type Rule,
   type Rules,
 } from './option-rules.js';
-export type { LeaseSlot } from './lease.js';
-export type { RunnerOwner, Spoilt } from './runner-owner.js';
+export { LeaseSlot } from './lease.js';
+export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

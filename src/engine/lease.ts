@@ -19,7 +19,7 @@ export interface DriverConnection {
 }
 
 /** Where a unit of work keeps its lease; knows nobody, so that it may outlive a session that was forgotten. */
-export interface LeaseSlot {
+export class LeaseSlot {
   lease: Lease | undefined;
 }
 

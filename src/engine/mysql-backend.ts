@@ -1,6 +1,8 @@
 /** MySQL and MariaDB through mysql2. */
 import type { DataSource } from 'typeorm';
 import type { Backend, PoolCounters, ServerTransaction } from './backend.js';
+import type { DriverConnection } from './lease.js';
+import { mysqlSender } from './mysql-statement.js';
 import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
 
 /** Bit 0 of the status that every OK packet carries: the server has a transaction open. */
@@ -9,6 +11,18 @@ const SERVER_STATUS_IN_TRANS = 1;
 interface PooledConnection {
   release(): void;
   destroy(): void;
+}
+
+class MysqlConnection implements DriverConnection {
+  constructor(readonly raw: PooledConnection) {}
+
+  giveBack(): void {
+    this.raw.release();
+  }
+
+  destroy(): void {
+    this.raw.destroy();
+  }
 }
 
 /** The fields of mysql2's pool that only diagnostics read. */
@@ -31,8 +45,9 @@ export function mysqlBackend(dataSource: DataSource): Backend {
     createRunner: () => driver.createQueryRunner('master'),
     obtain: async () => {
       const raw = await driver.obtainMasterConnection();
-      return { raw, giveBack: () => raw.release(), destroy: () => raw.destroy() };
+      return new MysqlConnection(raw);
     },
+    sender: mysqlSender(dataSource),
     counters: () => countersOf(driver.pool),
     beginStatements,
     endStatements: () => [],

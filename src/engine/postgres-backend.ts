@@ -45,6 +45,7 @@ export function postgresBackend(dataSource: DataSource): Backend {
       };
       return { raw, giveBack: () => end(false), destroy: () => end(true) };
     },
+    sender: null,
     counters: () => countersOf(driver.master),
     beginStatements,
     endStatements: () => [],

@@ -25,12 +25,17 @@ export interface RunnerOwner {
   awaitBeforeEnd(done: Promise<unknown>): void;
   /** The running statement took the transaction with it. */
   spoilt(what: Spoilt): void;
-  /** TypeORM's start, commit and rollback on a runner that is in a transaction: savepoints, as handles. */
-  startNested(isolation?: string): Promise<void>;
+  readonly nested: NestedWork;
+}
+
+/** TypeORM's words for transactions, on a runner that is in one: savepoints. */
+export interface NestedWork {
+  /** Start, commit and rollback: handles that stay open until they are ended. */
+  start(isolation?: string): Promise<void>;
   commitInnermost(): Promise<void>;
   rollbackInnermost(): Promise<void>;
-  /** TypeORM's `manager.transaction`: a savepoint with a block of its own. */
-  runNested<T>(isolation: string | undefined, run: (manager: EntityManager) => Promise<T>): Promise<T>;
+  /** `manager.transaction`: a savepoint with a block of its own. */
+  runManaged<T>(isolation: string | undefined, run: (manager: EntityManager) => Promise<T>): Promise<T>;
 }
 
 /** A transaction's own side: what is done once a use was admitted. */

@@ -57,6 +57,7 @@ export function sqliteBackend(dataSource: DataSource, runAs: RunAs, timeoutMs: (
     isolationLevels: ['READ UNCOMMITTED', 'SERIALIZABLE'],
     createRunner,
     obtain,
+    sender: null,
     counters: () => {
       const active = gate.owner === undefined ? 0 : 1;
       return { limit: 1, total: 1, active, idle: 1 - active, waiting: gate.waiting };

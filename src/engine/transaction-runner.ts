@@ -7,7 +7,6 @@ import { classifyFailure } from './failures.js';
 import type { TransactionOptions } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite } from './is-write.js';
-import { installOn } from './runner-overrides.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 
 /** The driver's own query; its last argument is missing in TypeORM's interface. */
@@ -25,7 +24,7 @@ export class TransactionRunner implements TransactionUse {
   #options: TransactionOptions = {};
   #wasSeenOpen = false;
   #hasWritten = false;
-  /** Rejects what is being waited for, when the connection is given up under it. */
+  /** Rejects what was waited for last, when the connection is given up under it; without effect on what was answered. */
   #interrupt: ((reason: unknown) => void) | undefined;
   /** The begin that is under way; a connection that arrives for another one is handed back. */
   #attempt: object | undefined;
@@ -35,9 +34,9 @@ export class TransactionRunner implements TransactionUse {
     private readonly owner: RunnerOwner,
   ) {
     this.#slot = owner.leaseSlot;
-    this.runner = engine.createRunner();
-    this.#plain = Object.getPrototypeOf(this.runner) as QueryRunner;
-    installOn(this, engine.dataSource, owner);
+    this.runner = engine.createSessionRunner(this, owner);
+    // The driver's own members, under the session's.
+    this.#plain = Object.getPrototypeOf(Object.getPrototypeOf(this.runner)) as QueryRunner;
   }
 
   /** True while a connection is held; it is held only from a transaction's first statement to its end. */
@@ -65,12 +64,14 @@ export class TransactionRunner implements TransactionUse {
     const options = this.owner.transactionOptions();
     this.engine.refuseUnknownIsolation(options.isolation);
     const attempt = (this.#attempt = {});
-    const lease = await this.#interruptible(
+    const lease = await new Promise<Lease>((resolve, reject) => {
+      this.#interrupt = reject;
       this.engine.acquire({ label, owner: identity, runner: this.runner }).then((arrived) => {
-        if (this.#attempt !== attempt) void arrived.release();
-        return arrived;
-      }),
-    );
+        if (this.#attempt === attempt) resolve(arrived);
+        // A pool may answer after the wait for it was given up.
+        else void arrived.release();
+      }, reject);
+    });
     this.#slot.lease = lease;
     this.#options = options;
     try {
@@ -86,7 +87,7 @@ export class TransactionRunner implements TransactionUse {
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    await this.begin();
+    if (this.#slot.lease === undefined) await this.begin();
     this.#hasWritten ||= isWrite(sql);
     let result: QueryResult;
     try {
@@ -181,17 +182,18 @@ export class TransactionRunner implements TransactionUse {
     }
   }
 
+  /** mysql2 never answers a statement whose connection was destroyed: `discard` does. */
   #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const { query } = this.#plain as unknown as { query: PlainQuery };
-    return this.#interruptible(query.call(this.runner, sql, parameters, true));
-  }
-
-  /** mysql2 never answers a statement whose connection was destroyed, and a pool may answer late: `discard` does. */
-  #interruptible<T>(waiting: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const { sender } = this.engine.backend;
+    return new Promise((resolve, reject) => {
       this.#interrupt = reject;
-      waiting.then(resolve, reject);
-    }).finally(() => (this.#interrupt = undefined));
+      if (sender !== null && !this.engine.hasSubscribers) {
+        sender(this.runner, this.connection, sql, parameters, resolve, reject);
+      } else {
+        const { query } = this.#plain as unknown as { query: PlainQuery };
+        query.call(this.runner, sql, parameters, true).then(resolve, reject);
+      }
+    });
   }
 
   async #giveBack(): Promise<void> {

@@ -32,7 +32,7 @@ export function endWith(source: () => Observable<unknown>, options: EndWith): Ob
 class Delivery {
   readonly #around = currentContext();
   readonly #inner = new Subscription();
-  #held: unknown[] = [];
+  #held: unknown[] | undefined;
   #hasValue = false;
   #isOver = false;
 
@@ -61,7 +61,7 @@ class Delivery {
     this.#hasValue = true;
     if (emission === 'atOnce') return this.#outside(() => this.subscriber.next(value));
     if (emission === 'holdLast') this.#outside(() => this.#emitHeld());
-    this.#held.push(value);
+    (this.#held ??= []).push(value);
     // A reply that streams keeps its pace; a single value still leaves after the COMMIT, for `complete` comes first.
     if (emission === 'holdLast') queueMicrotask(() => this.#isOver || this.#outside(() => this.#emitHeld()));
   }
@@ -69,7 +69,7 @@ class Delivery {
   error(error: unknown): void {
     this.#isOver = true;
     const { ending, statusOf } = this.options;
-    ending
+    void ending
       .end({ kind: 'error', error, status: statusOf(error) })
       .catch((later: unknown) => suppress(error, later))
       .then(() => this.#fail(error));
@@ -115,8 +115,8 @@ class Delivery {
 
   #emitHeld(): void {
     const held = this.#held;
-    this.#held = [];
-    for (const value of held) this.subscriber.next(value);
+    this.#held = undefined;
+    if (held !== undefined) for (const value of held) this.subscriber.next(value);
   }
 
   #outside(tell: () => void): void {

@@ -9,17 +9,21 @@ import type { Scope } from './scope.js';
 export type ScopeRole = 'outer' | 'inner';
 
 /** A part of its own in some owner's work, such as a savepoint's block; code inside finds the innermost one. */
-interface Frame {
-  readonly owner: object;
-  readonly value: object;
-  readonly around: Frame | undefined;
+class Frame {
+  constructor(
+    readonly owner: object,
+    readonly value: object,
+    readonly around: Frame | undefined,
+  ) {}
 }
 
 /** What travels with the asynchronous calls; never changed, only replaced for the calls below. */
-export interface ScopeContext {
-  readonly scope: Scope | undefined;
-  readonly role: ScopeRole;
-  readonly frame: Frame | undefined;
+export class ScopeContext {
+  constructor(
+    readonly scope: Scope | undefined,
+    readonly role: ScopeRole,
+    readonly frame: Frame | undefined,
+  ) {}
 }
 
 // Only ever entered by run(): enterWith leaks into the next request of a kept-alive socket.
@@ -31,14 +35,14 @@ export function currentContext(): ScopeContext | undefined {
 
 /** Runs `fn` inside `scope`, or outside every scope when it is undefined. Frames of the caller stay in force. */
 export function runWithScope<T>(scope: Scope | undefined, role: ScopeRole, fn: () => T): T {
-  return storage.run({ scope, role, frame: storage.getStore()?.frame }, fn);
+  return storage.run(new ScopeContext(scope, role, storage.getStore()?.frame), fn);
 }
 
 /** Runs `fn` as the part `value` of what `owner` is doing. */
 export function runInFrame<T>(owner: object, value: object, fn: () => T): T {
   const context = storage.getStore();
-  const frame = { owner, value, around: context?.frame };
-  return storage.run({ scope: context?.scope, role: context?.role ?? 'inner', frame }, fn);
+  const frame = new Frame(owner, value, context?.frame);
+  return storage.run(new ScopeContext(context?.scope, context?.role ?? 'inner', frame), fn);
 }
 
 /** The innermost part of `owner`'s work that the running code belongs to. */

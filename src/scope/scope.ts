@@ -2,6 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Outcome } from '../errors.js';
 
+/** Undoes, at the end of a scope, what was begun in it. */
+type Undo = () => Promise<void> | void;
+
 /** Settings of one scope. */
 export interface ScopeSettings {
   /** What errors and logs call it, such as `GET /transfers`; a function is asked only when somebody wants to know. */
@@ -32,7 +35,7 @@ export class Scope {
   #label: ScopeSettings['label'];
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;
-  #atEnd: (() => Promise<void> | void)[] | undefined;
+  #atEnd: Set<Undo> | undefined;
   #whenUsed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = true;
@@ -73,12 +76,17 @@ export class Scope {
   }
 
   /** Calls `undo` when the scope ends, last registered first; it is awaited. @internal */
-  atEnd(undo: () => Promise<void> | void): void {
+  atEnd(undo: Undo): void {
     if (this.#atEnd === undefined) {
-      this.#atEnd = [];
+      this.#atEnd = new Set();
       this.#whenUsed?.();
     }
-    this.#atEnd.push(undo);
+    this.#atEnd.add(undo);
+  }
+
+  /** Forgets what `atEnd` was told: it was undone by hand. @internal */
+  cancel(undo: Undo): void {
+    this.#atEnd?.delete(undo);
   }
 
   /** Calls `then` when the scope is first used; at once when it is. @internal */
@@ -100,12 +108,13 @@ export class Scope {
     return (this.#closing = Promise.resolve());
   }
 
-  async #tearDown(undoing: (() => Promise<void> | void)[]): Promise<void> {
+  async #tearDown(undoing: Set<Undo>): Promise<void> {
     const errors: unknown[] = [];
-    while (undoing.length > 0) {
+    for (let undo = lastOf(undoing); undo !== undefined; undo = lastOf(undoing)) {
+      undoing.delete(undo);
       try {
         // One after the other: what was registered later may build on what was registered before.
-        await undoing.pop()?.(); // oxlint-disable-line no-await-in-loop
+        await undo(); // oxlint-disable-line no-await-in-loop
       } catch (error) {
         errors.push(error);
       }
@@ -115,4 +124,8 @@ export class Scope {
     if (errors.length > 1)
       throw new AggregateError(errors, `${this.label}: ${errors.length} errors at its end`);
   }
+}
+
+function lastOf(undoing: ReadonlySet<Undo>): Undo | undefined {
+  return undoing.size < 2 ? undoing.values().next().value : [...undoing].at(-1);
 }

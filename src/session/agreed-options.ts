@@ -4,8 +4,11 @@ import { ConflictingTransactionOptionsError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
 import { optionsOf } from './scope-options.js';
 
+const NONE: TransactionOptions = Object.freeze({});
+const PLAIN: TransactionOptions = Object.freeze({ isolation: undefined, readOnly: false });
+
 export class AgreedOptions {
-  #forThisOne: TransactionOptions = {};
+  #forThisOne: TransactionOptions = NONE;
 
   /** @param sources - the session's own options, and the unit of work whose options go before them */
   constructor(
@@ -16,10 +19,13 @@ export class AgreedOptions {
   /** What the next transaction is begun with. */
   get current(): TransactionOptions {
     const [one, scope, session] = [this.#forThisOne, optionsOf(this.sources.scope), this.sources];
-    return {
-      isolation: one.isolation ?? scope.isolation ?? session.isolation ?? this.ofDataSource,
-      readOnly: one.readOnly ?? scope.readOnly ?? session.readOnly ?? false,
-    };
+    const isolation = one.isolation ?? scope.isolation ?? session.isolation ?? this.ofDataSource;
+    const readOnly = one.readOnly ?? scope.readOnly ?? session.readOnly ?? false;
+    return isolation === undefined && !readOnly ? PLAIN : { isolation, readOnly };
+  }
+
+  clear(): void {
+    this.#forThisOne = NONE;
   }
 
   /** Sets options for the next transaction only. */

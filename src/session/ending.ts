@@ -1,7 +1,7 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { withDeadline } from '../engine/index.js';
 import { CommitOutcomeUnknownError, ScopeTimeoutError, suppress, UnfinishedWorkError } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
+import { cutShort, settle } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type SessionBase, startedTransactionOf } from './session.js';
 import type { Warn } from './session-options.js';
@@ -145,7 +145,7 @@ export class Ending {
       .filter((transaction) => transaction !== undefined);
     this.scope.outcome = 'rolledBack';
     try {
-      if (completion.kind === 'aborted') cutShort(transactions, completion.error);
+      if (completion.kind === 'aborted') transactions.forEach((one) => cutShort(one, completion.error));
       else await this.#finish(transactions, completion);
     } catch (error) {
       if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
@@ -159,11 +159,13 @@ export class Ending {
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const commit = optionsOf(this.scope).commit ?? this.options.commit;
     const isCommit = decide(completion, { commit, rollbackOn: this.options.rollbackOn }) === 'commit';
-    const settled = transactions.map((transaction) => settle(transaction, this.options.settleTimeoutMs));
+    const settled = transactions
+      .map((transaction) => settle(transaction, this.options.settleTimeoutMs))
+      .filter((one) => one !== undefined);
     const seal = (): void => transactions.forEach(({ state }) => state.seal());
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) seal();
-    await Promise.all(settled);
+    if (settled.length > 0) await Promise.all(settled);
     if (!isCommit) return commit === 'manual' ? this.#warnOfDropped(transactions, completion) : undefined;
     seal();
     const kept = transactions.filter(({ state }) => state.rollbackOnly === undefined);
@@ -188,38 +190,6 @@ export class Ending {
   }
 }
 
-/** Ends a session for good: waits for what it was asked for, rolls back what is open. */
-export async function endTransaction(transaction: Transaction): Promise<void> {
-  const { state, settings } = transaction;
-  if (state.isEnded) return;
-  try {
-    if (transaction.isConnected || !transaction.isIdle) {
-      await settle(transaction, settings.settleTimeoutMs);
-      state.seal();
-      await transaction.rollback('the end of the scope');
-    }
-  } finally {
-    state.end();
-  }
-}
-
-/** What does not settle in time is cut off: its connection is closed, and nobody knows what would have come. */
-async function settle(transaction: Transaction, timeoutMs: number): Promise<void> {
-  if (transaction.isIdle) return transaction.settle();
-  const unfinished = (): UnfinishedWorkError =>
-    new UnfinishedWorkError(
-      `Statements of ${transaction.label} were still running ${timeoutMs} ms after it had returned; it was rolled back. ` +
-        'Await everything.',
-      { outcome: 'rolledBack' },
-    );
-  try {
-    await withDeadline(transaction.settle(), timeoutMs, unfinished, () => undefined);
-  } catch (error) {
-    cutShort([transaction], error);
-    throw error;
-  }
-}
-
 /** The last look before COMMIT: what was refused or failed unseen is missing from what would be committed. */
 function refuseUnfinished({ state, pending, label }: Transaction): void {
   const cause = state.late ?? pending.failedUnseen?.error;
@@ -229,13 +199,6 @@ function refuseUnfinished({ state, pending, label }: Transaction): void {
       `${state.late === undefined ? 'failed' : 'came too late'}. It was rolled back; await everything.`,
     { cause, outcome: 'rolledBack' },
   );
-}
-
-function cutShort(transactions: readonly Transaction[], reason: unknown): void {
-  for (const transaction of transactions) {
-    transaction.state.end(reason);
-    transaction.discard(reason);
-  }
 }
 
 function scopeTimeout(label: string, timeoutMs: number): ScopeTimeoutError {

@@ -3,11 +3,11 @@ import type { QueryRunner } from 'typeorm';
 import { adopt, type Adoption, type AdoptionSeam, type Engine } from '../engine/index.js';
 import { SelfDeadlockError } from '../errors.js';
 import { currentContext, currentFrame, runInFrame, type Scope } from '../scope/index.js';
+import type { NestedTransactions } from './nested-transactions.js';
 import { optionsOf, type RepositoryMode } from './scope-options.js';
 import type { ScopedSession } from './scoped-session.js';
 import { type SessionBase, startedTransactionOf, transactionOf } from './session.js';
 import type { Warn } from './session-options.js';
-import type { Transaction } from './transaction.js';
 
 export interface JoinOptions {
   readonly repositories: RepositoryMode;
@@ -37,9 +37,9 @@ class JoinedDataSource implements AdoptionSeam {
     return plain?.isReleased === true ? undefined : plain;
   }
 
-  currentWork(): Transaction | undefined {
+  currentWork(): NestedTransactions | undefined {
     const session = this.#session();
-    return session && transactionOf(session);
+    return session && transactionOf(session).nested;
   }
 
   runAs = <T>(runner: QueryRunner, fn: () => T): T => runInFrame(this.engine, runner, fn);

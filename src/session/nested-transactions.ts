@@ -1,4 +1,6 @@
 /** The savepoints of a transaction: a stack on the server, opened as blocks (`fn`) or as handles. */
+import type { EntityManager } from 'typeorm';
+import type { NestedWork } from '../engine/index.js';
 import { IllegalStateChangeError, suppress, TransactionClosedError } from '../errors.js';
 import { runInFrame } from '../scope/index.js';
 import { Savepoint } from './savepoint.js';
@@ -13,14 +15,21 @@ export interface Whole {
   admit<T>(use: () => Promise<T>): Promise<T>;
   inTurn<T>(use: () => Promise<T>): Promise<T>;
   agreeOn(isolation: string | undefined): void;
+  readonly manager: EntityManager;
+  refuseAfterEnd(): void;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
   /** Sends at once, in the caller's turn. */
   send(sql: string): Promise<unknown>;
   /** TypeORM reads on the runner how deep it is. */
   showDepth(depth: number): void;
 }
 
-export class NestedTransactions {
-  readonly #open: Savepoint[] = [];
+/** Shared by all transactions that have none. */
+const NONE: readonly Savepoint[] = [];
+
+export class NestedTransactions implements NestedWork {
+  #open: readonly Savepoint[] = NONE;
   #count = 0;
 
   constructor(private readonly transaction: Whole) {}
@@ -34,10 +43,36 @@ export class NestedTransactions {
     const { block } = this.transaction;
     return this.transaction.admit(async () => {
       const savepoint = await this.#begin(isolation);
-      block.handles.push(savepoint);
+      block.opened(savepoint);
       return savepoint;
     });
   }
+
+  // --- TypeORM's words for it ---
+
+  async start(isolation?: string): Promise<void> {
+    await this.open(isolation);
+  }
+
+  async commitInnermost(): Promise<void> {
+    this.transaction.refuseAfterEnd();
+    const { block } = this.transaction;
+    const { innermost } = block;
+    return innermost === undefined ? this.transaction.commit() : this.commit(innermost, block);
+  }
+
+  async rollbackInnermost(): Promise<void> {
+    this.transaction.refuseAfterEnd();
+    const { block } = this.transaction;
+    const { innermost } = block;
+    return innermost === undefined ? this.transaction.rollback() : this.rollback(innermost, block);
+  }
+
+  runManaged<T>(isolation: string | undefined, run: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.run(() => run(this.transaction.manager), isolation);
+  }
+
+  // --- blocks and handles ---
 
   /** Runs `work` behind a savepoint: calls from inside take turns among themselves, everybody else waits. */
   async run<T>(work: () => Promise<T>, isolation?: string): Promise<T> {
@@ -73,7 +108,9 @@ export class NestedTransactions {
 
   /** The transaction is over, and with it all of them. */
   closeAll(): void {
-    for (const savepoint of this.#open.splice(0)) savepoint.isOpen = false;
+    if (this.#open === NONE) return;
+    for (const savepoint of this.#open) savepoint.isOpen = false;
+    this.#open = NONE;
   }
 
   async #endHandle(
@@ -91,8 +128,7 @@ export class NestedTransactions {
       if (!savepoint.isOpen)
         throw new TransactionClosedError('This transaction is closed: it or one around it has ended.');
       await end();
-      const place = block.handles.indexOf(savepoint);
-      if (place !== -1) block.handles.length = place;
+      block.ended(savepoint);
     });
   }
 
@@ -100,7 +136,7 @@ export class NestedTransactions {
     this.transaction.agreeOn(isolation);
     const savepoint = new Savepoint(`ss_${(this.#count += 1)}`);
     await this.transaction.send(`SAVEPOINT ${savepoint.name}`);
-    this.#open.push(savepoint);
+    this.#open = [...this.#open, savepoint];
     this.#showDepth();
     return savepoint;
   }
@@ -132,7 +168,8 @@ export class NestedTransactions {
   #close(savepoint: Savepoint): void {
     const place = this.#open.indexOf(savepoint);
     if (place === -1) return;
-    for (const ended of this.#open.splice(place)) ended.isOpen = false;
+    for (const ended of this.#open.slice(place)) ended.isOpen = false;
+    this.#open = place === 0 ? NONE : this.#open.slice(0, place);
     this.#showDepth();
   }
 

@@ -38,10 +38,14 @@ export class PendingWork {
     if (this.#isSettling) this.#failedUnseen ??= { error };
   }
 
-  /** Resolves when everything that was asked for, and what that asked for in turn, has been answered. */
-  async settle(queue: { readonly isIdle: boolean; idle(): Promise<void> }): Promise<void> {
+  /** From now on the end waits, and tells of what fails. */
+  settle(): void {
     this.#isSettling = true;
     for (const promise of this.#promised) promise.catch(() => undefined);
+  }
+
+  /** Resolves when everything that was asked for, and what that asked for in turn, has been answered. */
+  async settled(queue: { readonly isIdle: boolean; idle(): Promise<void> }): Promise<void> {
     while (!queue.isIdle || !this.isEmpty) {
       // oxlint-disable-next-line no-await-in-loop
       await Promise.allSettled([queue.idle(), ...this.#inProgress]);

@@ -1,13 +1,21 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import { Engine, engineOf, integer, isDataSource, readOptions } from '../engine/index.js';
-import { InvalidOptionError, requireFunction, SessionClosedError, suppress } from '../errors.js';
+import {
+  Engine,
+  engineOf,
+  integer,
+  isDataSource,
+  type IsolationLevel,
+  readOptions,
+} from '../engine/index.js';
+import { InvalidOptionError, requireFunction, suppress } from '../errors.js';
 import type { Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
 import { noticeForgotten } from './forgotten-sessions.js';
 import { SessionBase, type SessionBinding } from './session.js';
 import { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
 import { Transaction } from './transaction.js';
+import type { TransactionSettings } from './transaction-settings.js';
 
 /** The class that a factory makes sessions of: `SessionBase` or one that extends it. */
 export type SessionClass = new (...given: ConstructorParameters<typeof SessionBase>) => SessionBase;
@@ -129,7 +137,8 @@ export class SessionFactory {
    */
   async begin<T>(fn: (session: SessionBase) => Promise<T>, overrides?: SessionOptions): Promise<T> {
     requireFunction(fn, 'The first argument of begin');
-    const session = this.create(overrides);
+    // It is closed whatever happens: nobody can forget it.
+    const session = this.#make(overrides, undefined, () => undefined);
     try {
       await session.begin();
       const result = await fn(session);
@@ -158,29 +167,48 @@ export function sessionFactory(
   return new SessionFactory(target, options);
 }
 
-/** Most sessions of requests are looked at and not used: what a transaction needs is made at the first use. */
-class Binding implements SessionBinding {
+/**
+ * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
+ * transaction needs is made at the first use.
+ */
+class Binding implements SessionBinding, TransactionSettings {
   constructor(
     readonly engine: Engine,
     private readonly settings: FactorySettings,
-    private readonly scope: Scope | undefined,
+    readonly scope: Scope | undefined,
     private readonly enlist: (transaction: Transaction, session: object) => void,
     private readonly ending: EndingOptions,
   ) {}
 
+  get label(): string | undefined {
+    return this.settings.label;
+  }
+
+  get autobegin(): boolean {
+    return this.settings.autobegin ?? true;
+  }
+
+  get isolation(): IsolationLevel | undefined {
+    return this.settings.isolation;
+  }
+
+  get readOnly(): boolean | undefined {
+    return this.settings.readOnly;
+  }
+
+  get warn(): Warn {
+    return this.ending.warn;
+  }
+
+  get settleTimeoutMs(): number {
+    return this.ending.settleTimeoutMs;
+  }
+
   start(session: object): Transaction {
-    const { scope, settings } = this;
-    if (scope?.isOpen === false) throw new SessionClosedError(scope.label);
-    const transaction = new Transaction(this.engine, {
-      label: settings.label,
-      autobegin: settings.autobegin ?? true,
-      scope,
-      isolation: settings.isolation,
-      readOnly: settings.readOnly,
-      warn: this.ending.warn,
-      settleTimeoutMs: this.ending.settleTimeoutMs,
-    });
-    this.enlist(transaction, session);
+    const { scope } = this;
+    const transaction = new Transaction(this.engine, this);
+    if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
+    else this.enlist(transaction, session);
     return transaction;
   }
 }

@@ -8,7 +8,8 @@ import {
   Scope,
   ScopedRegistry,
 } from '../scope/index.js';
-import { Ending, type EndingWatch, endTransaction } from './ending.js';
+import { endTransaction } from './end-of-transaction.js';
+import { Ending, type EndingWatch } from './ending.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
@@ -48,26 +49,18 @@ export class SessionsOfScopes implements SessionPlace {
     const { refusal } = optionsOf(scope);
     if (refusal !== undefined) throw refusal;
     if (scope === undefined) return this.factory.create(options);
-    return this.factory.createIn(scope, (transaction) => this.#openIn(scope).add(transaction), options);
-  }
-
-  /** The transactions that the end of `scope` ends; usually one. */
-  #openIn(scope: Scope): Set<Transaction> {
-    const known = scope.entries.get(this) as Set<Transaction> | undefined;
-    if (known !== undefined) return known;
-    const open = new Set<Transaction>();
-    scope.entries.set(this, open);
-    scope.atEnd(async () => {
-      for (const transaction of open) await endTransaction(transaction);
-    });
-    return open;
+    const enlist = (transaction: Transaction): void => {
+      transaction.undo = () => endTransaction(transaction);
+      scope.atEnd(transaction.undo);
+    };
+    return this.factory.createIn(scope, enlist, options);
   }
 
   removed(session: SessionBase): void {
     const transaction = startedTransactionOf(session);
     const scope = transaction?.settings.scope;
     if (transaction === undefined || scope === undefined) return;
-    this.#openIn(scope).delete(transaction);
+    if (transaction.undo !== undefined) scope.cancel(transaction.undo);
     // Nobody ends it any more but whoever still holds it.
     this.factory.noticeForgotten(session, transaction);
   }

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import {
   type Engine,
   type IsolationLevel,
-  type LeaseSlot,
+  LeaseSlot,
   type RunnerOwner,
   type Spoilt,
   type TransactionOptions,
@@ -15,6 +15,7 @@ import { AgreedOptions, refuseOther } from './agreed-options.js';
 import { NestedTransactions, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
 import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
+import type { StatementQueue } from './statement-queue.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionState } from './transaction-state.js';
 import { WorkBlock } from './work-block.js';
@@ -25,7 +26,9 @@ export class Transaction implements RunnerOwner, Whole {
   readonly state: TransactionState;
   readonly nested = new NestedTransactions(this);
   readonly pending = new PendingWork();
-  readonly leaseSlot: LeaseSlot = { lease: undefined };
+  readonly leaseSlot = new LeaseSlot();
+  /** What the scope calls at its end, when there is one. */
+  undo: (() => Promise<void>) | undefined;
   /** The session, for the garbage collector's eyes only. */
   session: object | undefined;
   readonly #root = new WorkBlock('root');
@@ -57,15 +60,11 @@ export class Transaction implements RunnerOwner, Whole {
   }
 
   get isConnected(): boolean {
-    return this.#runner?.isBegun ?? false;
-  }
-
-  get #running(): TransactionOptions | undefined {
-    return this.isConnected ? this.runner.options : undefined;
+    return this.leaseSlot.lease !== undefined;
   }
 
   get hasWritten(): boolean {
-    return this.#runner?.hasWritten ?? false;
+    return this.#runner?.hasWritten === true;
   }
 
   /** The part of the work that the running code is in. */
@@ -79,24 +78,36 @@ export class Transaction implements RunnerOwner, Whole {
 
   // --- what is sent ---
 
-  admit<T>(use: () => Promise<T>): Promise<T> {
-    return this.inTurn(async () => {
+  async admit<T>(use: () => Promise<T>): Promise<T> {
+    const queue = this.#openQueue();
+    // A turn that is free is taken without waiting: most statements are awaited one by one.
+    const turn = queue.enter();
+    if (turn !== undefined) await turn;
+    try {
       this.state.enter();
-      try {
-        return await use();
-      } catch (error) {
-        this.pending.failed(error);
-        throw error;
-      }
-    });
+      return await use();
+    } catch (error) {
+      this.pending.failed(error);
+      throw error;
+    } finally {
+      queue.leave();
+    }
   }
 
   /** Waits for the turn in the caller's block. */
   async inTurn<T>(use: () => Promise<T>): Promise<T> {
+    return this.#openQueue().run(use);
+  }
+
+  #openQueue(): StatementQueue {
     const { block } = this;
     this.refuseAfterEnd();
     if (!block.isOpen) throw new TransactionClosedError(BLOCK_CLOSED);
-    return block.queue.run(use);
+    return block.queue;
+  }
+
+  get manager(): EntityManager {
+    return this.runner.runner.manager;
   }
 
   send(sql: string): Promise<unknown> {
@@ -134,8 +145,9 @@ export class Transaction implements RunnerOwner, Whole {
       this.state.refuseCommit();
       if (!this.isConnected) return;
       try {
-        await beforeCommit(this.runner.runner);
-        await this.block.queue.idle();
+        if (this.engine.hasSubscribers) await beforeCommit(this.runner.runner);
+        const { queue } = this.block;
+        if (!queue.isIdle) await queue.idle();
         this.runner.confirm();
         this.state.refuseCommit();
         lastCheck();
@@ -169,40 +181,23 @@ export class Transaction implements RunnerOwner, Whole {
     return this.#root.queue.isIdle && this.pending.isEmpty;
   }
 
-  /** The work has returned: waits for everything that it asked for without waiting itself. */
-  settle(): Promise<void> {
-    return this.pending.settle(this.#root.queue);
+  /** The work has returned. False when it asked for something without waiting. */
+  settle(): boolean {
+    this.pending.settle();
+    return this.isIdle;
   }
 
-  // --- TypeORM's words for it ---
-
-  startNested = async (isolation?: string): Promise<void> => {
-    await this.nested.open(isolation);
-  };
-
-  async commitInnermost(): Promise<void> {
-    this.refuseAfterEnd();
-    const innermost = this.block.handles.at(-1);
-    return innermost === undefined ? this.commit() : this.nested.commit(innermost, this.block);
-  }
-
-  async rollbackInnermost(): Promise<void> {
-    this.refuseAfterEnd();
-    const innermost = this.block.handles.at(-1);
-    return innermost === undefined ? this.rollback() : this.nested.rollback(innermost, this.block);
-  }
-
-  runNested<T>(isolation: string | undefined, run: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.nested.run(() => run(this.runner.runner.manager), isolation);
+  settled(): Promise<void> {
+    return this.pending.settled(this.#root.queue);
   }
 
   agreeOn(isolation: string | undefined): void {
-    this.#options.agreeOn(isolation, this.#running);
+    this.#options.agreeOn(isolation, this.isConnected ? this.runner.options : undefined);
   }
 
   /** A transaction that runs cannot take other options any more. */
   refuseOther(asked: TransactionOptions): void {
-    if (this.#running !== undefined) refuseOther(asked, this.#running);
+    if (this.isConnected) refuseOther(asked, this.runner.options);
   }
 
   // --- inner parts ---
@@ -215,17 +210,18 @@ export class Transaction implements RunnerOwner, Whole {
     this.refuseChange(name);
     this.#changing = name;
     const ending = new WorkBlock('ending', this.#root);
-    const hadConnection = await this.#root.queue
-      .run(async () => {
-        const isConnected = this.isConnected;
-        await runInFrame(this, ending, change);
-        this.#over();
-        return isConnected;
-      })
-      .finally(() => {
-        ending.isOpen = false;
-        this.#changing = undefined;
-      });
+    const { queue } = this.#root;
+    const turn = queue.enter();
+    if (turn !== undefined) await turn;
+    const hadConnection = this.isConnected;
+    try {
+      await runInFrame(this, ending, change);
+      this.#over();
+    } finally {
+      ending.isOpen = false;
+      this.#changing = undefined;
+      queue.leave();
+    }
     if (hadConnection) await this.#tell(event);
   }
 
@@ -239,12 +235,13 @@ export class Transaction implements RunnerOwner, Whole {
 
   #over(): void {
     this.nested.closeAll();
-    this.#root.handles.length = 0;
-    this.#options.set({});
+    this.#root.endAll();
+    this.#options.clear();
     this.state.reset();
   }
 
-  #tell(event: DecidedEvent): Promise<void> {
-    return tellDecided(event, this.runner.runner, this.label, this.settings.warn);
+  async #tell(event: DecidedEvent): Promise<void> {
+    if (this.engine.hasSubscribers)
+      await tellDecided(event, this.runner.runner, this.label, this.settings.warn);
   }
 }

@@ -5,7 +5,7 @@ import { StatementQueue } from './statement-queue.js';
 export class WorkBlock {
   readonly queue = new StatementQueue();
   /** Savepoints opened as handles in this block, outermost first. */
-  readonly handles: Savepoint[] = [];
+  #handles: Savepoint[] | undefined;
   isOpen = true;
 
   /**
@@ -16,6 +16,24 @@ export class WorkBlock {
     readonly kind: 'root' | 'nested' | 'ending',
     readonly around?: WorkBlock,
   ) {}
+
+  get innermost(): Savepoint | undefined {
+    return this.#handles?.at(-1);
+  }
+
+  opened(handle: Savepoint): void {
+    (this.#handles ??= []).push(handle);
+  }
+
+  /** `handle` has ended, and everything opened after it. */
+  ended(handle: Savepoint): void {
+    const place = this.#handles?.indexOf(handle) ?? -1;
+    if (place !== -1) this.#handles!.length = place;
+  }
+
+  endAll(): void {
+    this.#handles = undefined;
+  }
 
   isInside(other: WorkBlock): boolean {
     return this !== other && (this.around === other || (this.around?.isInside(other) ?? false));

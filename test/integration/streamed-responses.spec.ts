@@ -103,8 +103,8 @@ class StreamsController {
 
   @Post('never')
   async never(): Promise<never> {
-    // Has a session, and so a limit, but holds nothing that the others wait for.
-    void this.session.info;
+    // Uses its session, and so has a limit, but holds nothing that the others wait for.
+    void this.session.manager;
     return new Promise(() => undefined);
   }
 

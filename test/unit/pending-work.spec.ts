@@ -9,6 +9,12 @@ const nextTurns = async (): Promise<void> => {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
+/** What the end of a unit of work does. */
+function settleAll(pending: PendingWork, queue: Parameters<PendingWork['settled']>[0]): Promise<void> {
+  pending.settle();
+  return pending.settled(queue);
+}
+
 describe('pending work', () => {
   it('is empty until it is told to wait for something, and again after it', async () => {
     const pending = new PendingWork();
@@ -34,7 +40,7 @@ describe('pending work', () => {
   });
 
   it('is settled at once when nothing was asked for', async () => {
-    await expect(new PendingWork().settle(new StatementQueue())).resolves.toBeUndefined();
+    await expect(settleAll(new PendingWork(), new StatementQueue())).resolves.toBeUndefined();
   });
 
   it('is settled when the queue is idle and what is being read has been read', async () => {
@@ -44,7 +50,7 @@ describe('pending work', () => {
     const order: string[] = [];
     void queue.run(() => statement.promise.then(() => void order.push('statement')));
     pending.waitFor(reading.promise.then(() => void order.push('reading')));
-    const settled = pending.settle(queue).then(() => order.push('settled'));
+    const settled = settleAll(pending, queue).then(() => order.push('settled'));
     statement.resolve();
     await nextTurns();
     expect(order).toEqual(['statement']);
@@ -63,7 +69,7 @@ describe('pending work', () => {
       await queue.run(() => new Promise((resolve) => setImmediate(() => resolve(order.push('second')))));
       await queue.run(async () => void order.push('third'));
     })();
-    await pending.settle(queue);
+    await settleAll(pending, queue);
     expect(order).toEqual(['first', 'second', 'third']);
   });
 
@@ -76,7 +82,7 @@ describe('pending work', () => {
       for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
       await queue.run(async () => void order.push('second'));
     })();
-    await pending.settle(queue);
+    await settleAll(pending, queue);
     expect(order).toEqual(['first', 'second']);
   });
 
@@ -94,7 +100,7 @@ describe('pending work', () => {
         }),
       );
     ask(first);
-    const settling = pending.settle(queue);
+    const settling = settleAll(pending, queue);
     ask(second);
     gate.resolve();
     await settling;

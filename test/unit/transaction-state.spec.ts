@@ -9,7 +9,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { TransactionState } from '../../src/session/transaction-state.js';
 
-const stateOf = (autobegin = true): TransactionState => new TransactionState({ label: 'GET /notes' }, autobegin);
+const stateOf = (autobegin = true): TransactionState =>
+  new TransactionState({ label: 'GET /notes' }, autobegin);
 const thrownBy = (call: () => void): ScopedSessionError => {
   try {
     call();

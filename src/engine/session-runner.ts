@@ -1,0 +1,136 @@
+/** The class of a session's query runners: the driver's own, with the members that are the session's over it. */
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import { PlainObjectToDatabaseEntityTransformer } from 'typeorm/query-builder/transformer/PlainObjectToDatabaseEntityTransformer.js';
+import type { NestedWork, RunnerOwner, TransactionUse } from './runner-owner.js';
+
+/** Makes the runner of one session. */
+export type MakeSessionRunner = (transaction: TransactionUse, owner: RunnerOwner) => QueryRunner;
+
+type RunnerClass = new (driver: unknown, mode: 'master') => QueryRunner;
+type ManagerClass = new (dataSource: DataSource, runner: QueryRunner) => EntityManager;
+
+/**
+ * One class for each engine, not members set on each runner: a request has one, and an object that is changed after it was
+ * made is slow for all its life. The driver's own class and its prototype stay as they are.
+ */
+export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): MakeSessionRunner {
+  const Plain = plain.constructor as RunnerClass;
+  const Manager = sessionManagerOf(dataSource.manager.constructor as ManagerClass);
+
+  class SessionRunner extends Plain {
+    // True from birth: TypeORM begins, and commits, a transaction of its own wherever it finds none.
+    override isTransactionActive = true;
+    transactionDepth = 1;
+    readonly #transaction: TransactionUse;
+    readonly #owner: RunnerOwner;
+    #manager: EntityManager | undefined;
+
+    constructor(transaction: TransactionUse, owner: RunnerOwner) {
+      super(dataSource.driver, 'master');
+      this.#transaction = transaction;
+      this.#owner = owner;
+    }
+
+    override get manager(): EntityManager {
+      return (this.#manager ??= new Manager(dataSource, this, this.#owner));
+    }
+
+    // A manager sets itself on its runner when it is made.
+    override set manager(made: EntityManager) {
+      this.#manager = made;
+    }
+
+    override connect(): Promise<unknown> {
+      const transaction = this.#transaction;
+      // TypeORM's own query() asks too, from inside a use that was admitted.
+      if (transaction.isBegun) return Promise.resolve(transaction.connection);
+      return this.#owner.admit(async () => {
+        await transaction.begin();
+        return transaction.connection;
+      });
+    }
+
+    override async query<T>(sql: string, parameters?: unknown[], useStructuredResult = false): Promise<T> {
+      const result = await this.#owner.admit(() => this.#transaction.send(sql, parameters));
+      return (useStructuredResult ? result : result.raw) as T;
+    }
+
+    override async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
+      const rows = await this.#owner.admit(() => this.#transaction.stream(...given));
+      const closed = new Promise<void>((resolve) => {
+        for (const event of ['end', 'close', 'error']) rows.once(event, () => resolve());
+      });
+      this.#owner.awaitBeforeEnd(closed);
+      return rows;
+    }
+
+    override startTransaction(isolation?: string): Promise<void> {
+      return this.#owner.nested.start(isolation);
+    }
+
+    override commitTransaction(): Promise<void> {
+      return this.#owner.nested.commitInnermost();
+    }
+
+    override rollbackTransaction(): Promise<void> {
+      return this.#owner.nested.rollbackInnermost();
+    }
+
+    // The session owns the runner: code that only found it must not give it back under the others.
+    override async release(): Promise<void> {
+      // It is given back at the end of the session.
+    }
+
+    override async [Symbol.asyncDispose](): Promise<void> {
+      // As release().
+    }
+
+    // sql.js would write its file here; it is written when the connection is given back.
+    async flush(): Promise<void> {
+      // Nothing is written before the commit.
+    }
+  }
+
+  return (transaction, owner) => new SessionRunner(transaction, owner);
+}
+
+type SessionManagerClass = new (
+  dataSource: DataSource,
+  runner: QueryRunner,
+  owner: RunnerOwner,
+) => EntityManager;
+
+function sessionManagerOf(Plain: ManagerClass): SessionManagerClass {
+  return class SessionManager extends Plain {
+    override readonly transaction: EntityManager['transaction'];
+
+    constructor(dataSource: DataSource, runner: QueryRunner, owner: RunnerOwner) {
+      super(dataSource, runner);
+      this.transaction = nestedTransaction(owner.nested) as EntityManager['transaction'];
+    }
+
+    /** TypeORM's own loads through dataSource.manager, which is another connection. */
+    override async preload<E extends ObjectLiteral>(
+      target: EntityTarget<E>,
+      like: ObjectLiteral,
+    ): Promise<E | undefined> {
+      const metadata = this.dataSource.getMetadata(target);
+      const transformer = new PlainObjectToDatabaseEntityTransformer(this);
+      const loaded = (await transformer.transform(like, metadata)) as E | undefined;
+      return loaded === undefined ? undefined : this.merge(target, loaded, like as E);
+    }
+  };
+}
+
+type Run = (manager: EntityManager) => Promise<unknown>;
+
+/** `manager.transaction([isolation,] run)` as a part of the running transaction. */
+export function nestedTransaction(nested: NestedWork) {
+  return async (isolationOrRun: string | Run, run?: Run): Promise<unknown> => {
+    const [isolation, work] =
+      typeof isolationOrRun === 'function' ? [undefined, isolationOrRun] : [isolationOrRun, run];
+    if (typeof work !== 'function')
+      throw new TypeError('manager.transaction takes a function as its last argument.');
+    return nested.runManaged(isolation, work);
+  };
+}

@@ -1,0 +1,45 @@
+/** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
+import { withDeadline } from '../engine/index.js';
+import { UnfinishedWorkError } from '../errors.js';
+import type { Transaction } from './transaction.js';
+
+/** Ends a session for good: waits for what it was asked for, rolls back what is open. */
+export async function endTransaction(transaction: Transaction): Promise<void> {
+  const { state, settings } = transaction;
+  if (state.isEnded) return;
+  try {
+    if (transaction.isConnected || !transaction.isIdle) {
+      await settle(transaction, settings.settleTimeoutMs);
+      state.seal();
+      await transaction.rollback('the end of the scope');
+    }
+  } finally {
+    state.end();
+  }
+}
+
+/** Waits for what the work did not wait for; undefined where there is nothing. What does not settle in time is cut off. */
+export function settle(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
+  return transaction.settle() ? undefined : settleInTime(transaction, timeoutMs);
+}
+
+async function settleInTime(transaction: Transaction, timeoutMs: number): Promise<void> {
+  const unfinished = (): UnfinishedWorkError =>
+    new UnfinishedWorkError(
+      `Statements of ${transaction.label} were still running ${timeoutMs} ms after it had returned; it was rolled back. ` +
+        'Await everything.',
+      { outcome: 'rolledBack' },
+    );
+  try {
+    await withDeadline(transaction.settled(), timeoutMs, unfinished, () => undefined);
+  } catch (error) {
+    cutShort(transaction, error);
+    throw error;
+  }
+}
+
+/** Nothing more is accepted, and the connection is closed, whatever is going on there. */
+export function cutShort(transaction: Transaction, reason: unknown): void {
+  transaction.state.end(reason);
+  transaction.discard(reason);
+}
