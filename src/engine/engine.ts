@@ -7,6 +7,7 @@ import { withDeadline } from './deadline.js';
 import { ENGINE_DEFAULTS, ENGINE_RULES, type EngineOptions } from './engine-options.js';
 import type { IsolationLevel } from './isolation.js';
 import { type DriverConnection, Lease, type LeaseHolder } from './lease.js';
+import { LinkedList } from './linked-list.js';
 import { readOptions } from './option-rules.js';
 import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
 import { backendFor } from './supported-drivers.js';
@@ -30,7 +31,7 @@ export interface EngineLife {
  * ```
  */
 export class Engine {
-  readonly #held = new Set<Holding>();
+  readonly #held = new LinkedList<Holding>();
   readonly #backend: Backend;
   #options: EngineOptions;
   #createSessionRunner: MakeSessionRunner | undefined;
@@ -124,13 +125,12 @@ export class Engine {
 
   // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
   #lend(connection: DriverConnection, holding: Holding): Lease {
-    this.#held.add(holding);
-    return new Lease(connection, () => this.#held.delete(holding));
+    return new Lease(connection, this.#held.add(holding));
   }
 
   #timedOut(holder: LeaseHolder, waitedMs: number): PoolTimeoutError {
     const { limit, total, active, idle, waiting } = this.status();
-    const [longest] = this.#held;
+    const longest = this.#held.first;
     const held = longest === undefined ? '' : ` Longest holder: ${longest.label}, ${ageOf(longest)} ms.`;
     const own = [...this.#held].some(({ owner }) => owner === holder.owner)
       ? ` ${holder.label} itself holds a connection while it waits for another.`

@@ -28,6 +28,7 @@ export {
   type Rules,
 } from './option-rules.js';
 export { LeaseSlot } from './lease.js';
+export { LinkedList } from './linked-list.js';
 export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

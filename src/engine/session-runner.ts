@@ -6,7 +6,12 @@ import type { NestedWork, RunnerOwner, TransactionUse } from './runner-owner.js'
 /** Makes the runner of one session. */
 export type MakeSessionRunner = (transaction: TransactionUse, owner: RunnerOwner) => QueryRunner;
 
-type RunnerClass = new (driver: unknown, mode: 'master') => QueryRunner;
+interface PlainRunner extends QueryRunner {
+  isTransactionActive: boolean;
+  transactionDepth: number;
+}
+
+type RunnerClass = new (driver: unknown, mode: 'master') => PlainRunner;
 type ManagerClass = new (dataSource: DataSource, runner: QueryRunner) => EntityManager;
 
 /**
@@ -18,15 +23,15 @@ export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): Mak
   const Manager = sessionManagerOf(dataSource.manager.constructor as ManagerClass);
 
   class SessionRunner extends Plain {
-    // True from birth: TypeORM begins, and commits, a transaction of its own wherever it finds none.
-    override isTransactionActive = true;
-    transactionDepth = 1;
     readonly #transaction: TransactionUse;
     readonly #owner: RunnerOwner;
     #manager: EntityManager | undefined;
 
     constructor(transaction: TransactionUse, owner: RunnerOwner) {
       super(dataSource.driver, 'master');
+      // True from birth: TypeORM begins, and commits, a transaction of its own wherever it finds none.
+      this.isTransactionActive = true;
+      this.transactionDepth = 1;
       this.#transaction = transaction;
       this.#owner = owner;
     }

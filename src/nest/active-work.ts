@@ -1,6 +1,6 @@
 /** The units of work of one application that have not ended yet; the shutdown waits for them. */
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
-import { withDeadline } from '../engine/index.js';
+import { LinkedList, withDeadline } from '../engine/index.js';
 import { DrainingError, ScopeAbortedError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
 import { Ending, type EndingOptions, type EndingWatch } from '../session/index.js';
@@ -8,7 +8,7 @@ import { Databases, type UnitOfWorkSettings } from './databases.js';
 
 @Injectable()
 export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
-  readonly #active = new Set<Ending>();
+  readonly #active = new LinkedList<Ending>();
   /** Each application has its own: one may be mounted in another. A weak map would cost each request a garbage collection's work. */
   readonly #key = Symbol('unit of work');
   readonly #logger = new Logger('ScopedSessionModule');
@@ -43,12 +43,11 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
     (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
   }
 
-  begun(ending: Ending): void {
-    this.#active.add(ending);
+  begun(ending: Ending): () => void {
+    return this.#active.add(ending);
   }
 
-  ended(ending: Ending): void {
-    this.#active.delete(ending);
+  ended(): void {
     if (this.#active.size === 0) this.#whenEmpty();
   }
 

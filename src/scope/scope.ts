@@ -35,7 +35,7 @@ export class Scope {
   #label: ScopeSettings['label'];
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;
-  #atEnd: Set<Undo> | undefined;
+  #atEnd: Map<object, Undo> | undefined;
   #whenUsed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = true;
@@ -75,18 +75,23 @@ export class Scope {
     return (this.#entries ??= new Map());
   }
 
-  /** Calls `undo` when the scope ends, last registered first; it is awaited. @internal */
-  atEnd(undo: Undo): void {
+  /**
+   * Calls `undo` when the scope ends, last registered first; it is awaited.
+   *
+   * @param what - what is undone, for `cancel`
+   * @internal
+   */
+  atEnd(undo: Undo, what: object = undo): void {
     if (this.#atEnd === undefined) {
-      this.#atEnd = new Set();
+      this.#atEnd = new Map();
       this.#whenUsed?.();
     }
-    this.#atEnd.add(undo);
+    this.#atEnd.set(what, undo);
   }
 
   /** Forgets what `atEnd` was told: it was undone by hand. @internal */
-  cancel(undo: Undo): void {
-    this.#atEnd?.delete(undo);
+  cancel(what: object): void {
+    this.#atEnd?.delete(what);
   }
 
   /** Calls `then` when the scope is first used; at once when it is. @internal */
@@ -108,10 +113,11 @@ export class Scope {
     return (this.#closing = Promise.resolve());
   }
 
-  async #tearDown(undoing: Set<Undo>): Promise<void> {
+  async #tearDown(undoing: Map<object, Undo>): Promise<void> {
     const errors: unknown[] = [];
-    for (let undo = lastOf(undoing); undo !== undefined; undo = lastOf(undoing)) {
-      undoing.delete(undo);
+    for (let last = lastOf(undoing); last !== undefined; last = lastOf(undoing)) {
+      const [what, undo] = last;
+      undoing.delete(what);
       try {
         // One after the other: what was registered later may build on what was registered before.
         await undo(); // oxlint-disable-line no-await-in-loop
@@ -126,6 +132,6 @@ export class Scope {
   }
 }
 
-function lastOf(undoing: ReadonlySet<Undo>): Undo | undefined {
-  return undoing.size < 2 ? undoing.values().next().value : [...undoing].at(-1);
+function lastOf(undoing: ReadonlyMap<object, Undo>): [object, Undo] | undefined {
+  return undoing.size < 2 ? undoing.entries().next().value : [...undoing].at(-1);
 }

@@ -50,16 +50,20 @@ export function decide(
 
 /** Knows the units of work that have not ended yet. */
 export interface EndingWatch {
-  begun(ending: Ending): void;
-  ended(ending: Ending): void;
+  /** Returns what takes it off again. */
+  begun(ending: Ending): () => void;
+  /** One less. */
+  ended(): void;
 }
 
-const UNWATCHED: EndingWatch = { begun: () => undefined, ended: () => undefined };
+const nothing = (): void => undefined;
+const UNWATCHED: EndingWatch = { begun: () => nothing, ended: nothing };
 
 export class Ending {
   #ending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timeoutMs: number | undefined;
+  readonly #leave: () => void;
   #isClaimed = false;
   #tellWaiter: (error: Error) => void = () => undefined;
 
@@ -69,7 +73,7 @@ export class Ending {
     private readonly options: EndingOptions,
     private readonly watch: EndingWatch = UNWATCHED,
   ) {
-    watch.begun(this);
+    this.#leave = watch.begun(this);
   }
 
   get hasBegun(): boolean {
@@ -99,7 +103,7 @@ export class Ending {
     }
     // Nothing to undo, but code that outlives a failure must not do by itself what was told to have failed.
     if (completion.kind !== 'value' || (completion.status ?? 0) >= 400) this.scope.outcome = 'rolledBack';
-    this.watch.ended(this);
+    this.#left();
     return (this.#ending = this.scope.close());
   }
 
@@ -152,8 +156,17 @@ export class Ending {
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.
-      await this.scope.close().finally(() => this.watch.ended(this));
+      try {
+        await this.scope.close();
+      } finally {
+        this.#left();
+      }
     }
+  }
+
+  #left(): void {
+    this.#leave();
+    this.watch.ended();
   }
 
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {

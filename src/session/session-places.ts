@@ -50,8 +50,7 @@ export class SessionsOfScopes implements SessionPlace {
     if (refusal !== undefined) throw refusal;
     if (scope === undefined) return this.factory.create(options);
     const enlist = (transaction: Transaction): void => {
-      transaction.undo = () => endTransaction(transaction);
-      scope.atEnd(transaction.undo);
+      scope.atEnd(() => endTransaction(transaction), transaction);
     };
     return this.factory.createIn(scope, enlist, options);
   }
@@ -60,7 +59,7 @@ export class SessionsOfScopes implements SessionPlace {
     const transaction = startedTransactionOf(session);
     const scope = transaction?.settings.scope;
     if (transaction === undefined || scope === undefined) return;
-    if (transaction.undo !== undefined) scope.cancel(transaction.undo);
+    scope.cancel(transaction);
     // Nobody ends it any more but whoever still holds it.
     this.factory.noticeForgotten(session, transaction);
   }

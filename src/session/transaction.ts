@@ -27,8 +27,6 @@ export class Transaction implements RunnerOwner, Whole {
   readonly nested = new NestedTransactions(this);
   readonly pending = new PendingWork();
   readonly leaseSlot = new LeaseSlot();
-  /** What the scope calls at its end, when there is one. */
-  undo: (() => Promise<void>) | undefined;
   /** The session, for the garbage collector's eyes only. */
   session: object | undefined;
   readonly #root = new WorkBlock('root');
