@@ -79,6 +79,7 @@ export {
 } from './scope/index.js';
 export {
   COMMIT_MODES,
+  isRetryable,
   NestedTransaction,
   REPOSITORY_MODES,
   ScopedSession,
@@ -87,8 +88,10 @@ export {
   SessionFactory,
   sessionFactory,
   StatementResult,
+  type BeginOptions,
   type CommitMode,
   type RepositoryMode,
+  type RetryOptions,
   type RollbackOn,
   type RunOptions,
   type ScopeOptions,

@@ -6,6 +6,7 @@ export { isWrite } from './is-write.js';
 export { dataSourceOptionsFromUrl } from './database-url.js';
 export { withDeadline } from './deadline.js';
 export { Engine } from './engine.js';
+export { classifyFailure } from './failures.js';
 export { ENGINE_RULES, type EngineOptions } from './engine-options.js';
 export {
   ISOLATION_LEVELS,

@@ -32,6 +32,8 @@ export class Scope {
   settings: object | undefined;
   /** Why the work was cut short, when it was. */
   endedBy: unknown;
+  /** COMMITs that were sent in it and not refused, so that something of it may be stored. @internal */
+  commits = 0;
   #label: ScopeSettings['label'];
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;

@@ -6,6 +6,7 @@ import {
   PendingRollbackError,
   SessionClosedError,
 } from '../errors.js';
+import { hasUnknownOutcome, mayHaveCommitted } from './retryable.js';
 
 export class TransactionState {
   /** True from `begin()` or the first statement to commit or rollback, whether or not a connection is held yet. */
@@ -16,11 +17,20 @@ export class TransactionState {
   #isSealed = false;
   #ended: { readonly cause: unknown } | undefined;
   #late: SessionClosedError | undefined;
+  /** COMMITs that were sent and not refused, of a session that is in no scope. */
+  commits = 0;
+  #isCommitSent = false;
 
+  /** @param scope - counts the COMMITs of all its sessions */
   constructor(
     private readonly transaction: { readonly label: string },
     private readonly autobegin: boolean,
+    private readonly scope?: { commits: number },
   ) {}
+
+  get #counter(): { commits: number } {
+    return this.scope ?? this;
+  }
 
   get label(): string {
     return this.transaction.label;
@@ -86,6 +96,7 @@ export class TransactionState {
 
   /** @param depth - the savepoints open at this moment; the rollback of one of them mends what only failed */
   spoil(what: Spoilt, depth: number): void {
+    if (mayHaveCommitted(what)) this.#counter.commits += 1;
     this.#spoilt ??= { ...what, depth: what.state === 'gone' ? 0 : depth };
   }
 
@@ -96,6 +107,20 @@ export class TransactionState {
 
   rolledBackTo(): void {
     this.#spoilt = undefined;
+  }
+
+  /** COMMIT is on its way: from now on something may be stored. */
+  commitSent(): void {
+    this.#isCommitSent = true;
+    this.#counter.commits += 1;
+  }
+
+  /** It was refused, or could not be sent, or its answer was lost. */
+  commitFailed(error: unknown, isConnected: boolean): void {
+    if (this.#isCommitSent && !hasUnknownOutcome(error)) this.#counter.commits -= 1;
+    this.#isCommitSent = false;
+    // As in SQLAlchemy, a session whose COMMIT failed is inactive until rollback().
+    if (!isConnected) this.#spoilt ??= { state: 'gone', reason: 'its COMMIT failed', error, depth: 0 };
   }
 
   /** From now on only the end may send. */
@@ -119,6 +144,7 @@ export class TransactionState {
     this.hasBegun = false;
     this.rollbackOnly = undefined;
     this.#spoilt = undefined;
+    this.#isCommitSent = false;
   }
 }
 

@@ -38,7 +38,7 @@ export class Transaction implements RunnerOwner, Whole {
     readonly engine: Engine,
     readonly settings: TransactionSettings,
   ) {
-    this.state = new TransactionState(this, settings.autobegin);
+    this.state = new TransactionState(this, settings.autobegin, settings.scope);
     const { isolationLevel } = engine.dataSource.options as { isolationLevel?: IsolationLevel };
     this.#options = new AgreedOptions(settings, isolationLevel);
   }
@@ -149,10 +149,10 @@ export class Transaction implements RunnerOwner, Whole {
         this.runner.confirm();
         this.state.refuseCommit();
         lastCheck();
+        this.state.commitSent();
         await this.runner.commit();
       } catch (error) {
-        // As in SQLAlchemy, a session whose COMMIT failed is inactive until rollback().
-        if (!this.isConnected) this.state.spoil({ state: 'gone', reason: 'its COMMIT failed', error }, 0);
+        this.state.commitFailed(error, this.isConnected);
         throw error;
       }
     });

@@ -74,6 +74,7 @@ const VALUES = {
     'dataSourceOptionsFromEnv',
     'getScopedSessionToken',
     'getSessionToken',
+    'isRetryable',
     'runInScope',
     'scopedDataSource',
     'scopedSession',
@@ -86,6 +87,7 @@ const VALUES = {
 const TYPES = {
   'src/index.ts': [
     'AbortPolicy',
+    'BeginOptions',
     'CommitMode',
     'DatabaseFamily',
     'EngineOptions',
@@ -98,6 +100,7 @@ const TYPES = {
     'PoolCounters',
     'Registry',
     'RepositoryMode',
+    'RetryOptions',
     'RollbackOn',
     'RunInScopeOptions',
     'RunOptions',
