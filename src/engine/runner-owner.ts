@@ -1,5 +1,6 @@
 /** What a session and its query runner know of each other. */
 import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
+import type { Outcome } from '../errors.js';
 import type { TransactionOptions } from './isolation.js';
 import type { LeaseSlot } from './lease.js';
 
@@ -9,6 +10,8 @@ export interface Spoilt {
   readonly state: 'failed' | 'gone';
   readonly reason: string;
   readonly error?: unknown;
+  /** What is known of what was done in it, where that is not `rolledBack`. */
+  readonly outcome?: Outcome;
 }
 
 /** The session, as far as its runner knows it. */

@@ -88,10 +88,22 @@ function beginStatements({ isolation, readOnly }: TransactionOptions): readonly 
   return readOnly === true ? [...level, 'PRAGMA query_only = 1', 'BEGIN'] : [...level, 'BEGIN IMMEDIATE'];
 }
 
-function serverTransaction(connection: unknown): ServerTransaction {
-  const { inTransaction } = connection as SqliteDriver['databaseConnection'];
+function serverTransaction(connection: unknown, answer: unknown): ServerTransaction {
+  const database = connection as SqliteDriver['databaseConnection'];
+  const { inTransaction = answer === undefined ? refusesBegin(database) : undefined } = database;
   if (inTransaction === undefined) return 'unknown';
   return inTransaction ? 'open' : 'none';
+}
+
+/** sql.js does not tell; it is only asked where something failed or is about to be committed. */
+function refusesBegin(database: SqliteDriver['databaseConnection']): boolean {
+  try {
+    database.exec('BEGIN');
+  } catch {
+    return true;
+  }
+  database.exec('ROLLBACK');
+  return false;
 }
 
 function insertedId(connection: unknown, answer: unknown): number | bigint | undefined {

@@ -4,6 +4,7 @@ import {
   AutobeginDisabledError,
   IllegalStateChangeError,
   PendingRollbackError,
+  ScopedSessionError,
   SessionClosedError,
 } from '../errors.js';
 import { hasUnknownOutcome, mayHaveCommitted } from './retryable.js';
@@ -88,16 +89,20 @@ export class TransactionState {
   refuseSpoilt(): void {
     if (this.#spoilt === undefined) return;
     const { reason, error } = this.#spoilt;
+    const known = this.#spoilt.outcome ?? (error instanceof ScopedSessionError ? error.outcome : undefined);
     throw new PendingRollbackError(
       `The transaction of ${this.label} cannot go on: ${reason}. Call rollback(); the next statement begins a new one.`,
-      { ...(error !== undefined && { cause: error }), outcome: 'rolledBack' },
+      { ...(error !== undefined && { cause: error }), outcome: known ?? 'rolledBack' },
     );
   }
 
   /** @param depth - the savepoints open at this moment; the rollback of one of them mends what only failed */
   spoil(what: Spoilt, depth: number): void {
     if (mayHaveCommitted(what)) this.#counter.commits += 1;
-    this.#spoilt ??= { ...what, depth: what.state === 'gone' ? 0 : depth };
+    const isGone = what.state === 'gone';
+    this.#spoilt ??= { ...what, depth: isGone ? 0 : depth };
+    // Told is what happened first; where the server has lost it all since, no savepoint mends that.
+    if (isGone) this.#spoilt = { ...this.#spoilt, depth: 0 };
   }
 
   /** The savepoint number `depth` (1 is the outermost) is about to be rolled back: can the server do that? */
