@@ -1,15 +1,16 @@
 /** Starts a database server of our own: on a temporary directory, on a free port of the loopback, gone at the end. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { waitUntil } from './wait-until.js';
 
 export interface PrivateServer {
   readonly port: number;
   readonly directory: string;
   /** Stops it in the middle of whatever it does (SIGSTOP): its connections stay, and nobody answers. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Lets it go on where it was paused. */
   resume(): void;
   /** Ends it as a power cut would (SIGKILL); resolves when it is gone. Its data stay. */
@@ -79,7 +80,10 @@ export async function startServer(
   return {
     port,
     directory,
-    pause: () => void running.child.kill('SIGSTOP'),
+    pause: async () => {
+      running.child.kill('SIGSTOP');
+      await waitUntil('the server has stopped', () => isStopped(running.child.pid));
+    },
     resume: () => void running.child.kill('SIGCONT'),
     kill: () => running.kill(),
     restart: async () => {
@@ -91,6 +95,15 @@ export async function startServer(
       remove();
     },
   };
+}
+
+/** A signal is on its way for a moment; Linux says when it has arrived. */
+function isStopped(pid: number | undefined): boolean {
+  try {
+    return /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
 }
 
 interface RunningServer {
