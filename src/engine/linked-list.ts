@@ -51,6 +51,12 @@ export class LinkedList<T> implements Iterable<T> {
   }
 
   *[Symbol.iterator](): Generator<T> {
-    for (let link = this.#first; link !== undefined; link = link.next) yield link.value;
+    let link = this.#first;
+    while (link !== undefined) {
+      const { value, next } = link;
+      // Whoever reads may take this one out.
+      yield value;
+      link = next;
+    }
   }
 }

@@ -2,7 +2,7 @@
 import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
 import type { Outcome } from '../errors.js';
 import type { TransactionOptions } from './isolation.js';
-import type { LeaseSlot } from './lease.js';
+import type { LeaseOwner, LeaseSlot } from './lease.js';
 
 /** What became of a transaction while a statement was sent. */
 export interface Spoilt {
@@ -18,7 +18,7 @@ export interface Spoilt {
 export interface RunnerOwner {
   readonly label: string;
   /** The unit of work that leases are taken for. */
-  readonly identity: object;
+  readonly identity: LeaseOwner;
   /** Where the lease is kept. */
   readonly leaseSlot: LeaseSlot;
   transactionOptions(): TransactionOptions;

@@ -111,7 +111,7 @@ function sessionManagerOf(Plain: ManagerClass): SessionManagerClass {
 
     constructor(dataSource: DataSource, runner: QueryRunner, owner: RunnerOwner) {
       super(dataSource, runner);
-      this.transaction = nestedTransaction(owner.nested) as EntityManager['transaction'];
+      this.transaction = nestedTransaction(owner.nested);
     }
 
     /** TypeORM's own loads through dataSource.manager, which is another connection. */

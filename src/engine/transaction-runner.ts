@@ -67,14 +67,8 @@ export class TransactionRunner implements TransactionUse {
     const options = this.owner.transactionOptions();
     this.engine.refuseUnknownIsolation(options.isolation);
     const attempt = (this.#attempt = {});
-    const lease = await new Promise<Lease>((resolve, reject) => {
-      this.#interrupt = reject;
-      this.engine.acquire({ label, owner: identity, runner: this.runner }).then((arrived) => {
-        if (this.#attempt === attempt) resolve(arrived);
-        // A pool may answer after the wait for it was given up.
-        else void arrived.release();
-      }, reject);
-    });
+    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+    const lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
     this.#slot.lease = lease;
     this.#options = options;
     try {
@@ -85,9 +79,21 @@ export class TransactionRunner implements TransactionUse {
       // Nobody stands between this process and SQLite: it has done what it answered.
       this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
     } catch (error) {
-      this.#destroy();
+      if (classifyFailure(error).fatal) this.#lose();
+      else this.#destroy();
       throw error;
     }
+  }
+
+  /** A pool may answer after the wait for it was given up: then the connection goes back. */
+  #arriving(acquired: Promise<Lease>, attempt: object): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      acquired.then((arrived) => {
+        if (this.#attempt === attempt) resolve(arrived);
+        else void arrived.release();
+      }, reject);
+    });
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
@@ -146,7 +152,7 @@ export class TransactionRunner implements TransactionUse {
         await this.rollback();
         throw error;
       }
-      this.#destroy();
+      this.#lose();
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
     try {
@@ -181,7 +187,7 @@ export class TransactionRunner implements TransactionUse {
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
     const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
-    if (fatal) this.#destroy();
+    if (fatal) this.#lose();
     if (spoilt !== undefined) this.owner.spoilt(spoilt);
   }
 
@@ -208,6 +214,12 @@ export class TransactionRunner implements TransactionUse {
 
   #destroy(): void {
     this.#end()?.destroy();
+  }
+
+  /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
+  #lose(): void {
+    this.#destroy();
+    this.engine.invalidate();
   }
 
   #end(): Lease | undefined {

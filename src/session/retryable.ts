@@ -1,5 +1,5 @@
 /** Which failures let a unit of work be run again: those of the database that undid all of it, and are known to have. */
-import { classifyFailure, type Spoilt } from '../engine/index.js';
+import { classifyFailure, type Spoilt, withoutComments } from '../engine/index.js';
 import { ScopedSessionError } from '../errors.js';
 
 /** What sessions failed with: by its code alone, a socket that was reset may have been that of any other service. */
@@ -55,21 +55,18 @@ export function hasUnknownOutcome(error: unknown, seen = new Set<unknown>()): bo
   );
 }
 
-/** Whether what took a transaction away may have stored it: a statement that commits by itself, answered or not. */
-export function mayHaveCommitted({ state, error }: Spoilt): boolean {
+/** Whether what took a transaction away may have stored it, or a part: a statement that commits by itself, answered or not. */
+export function mayHaveCommitted({ state, error, outcome }: Spoilt): boolean {
   if (state !== 'gone') return false;
-  if (!isErrorLike(error)) return true;
-  const { kind, retryable } = classifyFailure(error);
-  return kind === 'connectionLost' ? !staysInTransaction(error.query) : !retryable;
+  return outcome === 'unknown' || !isErrorLike(error) || !staysInTransaction(error.query);
 }
 
-const COMMENT_OR_SPACE = /^(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|\/\*[^]*?\*\/|\()+/;
 /** One statement, of a kind that cannot commit; `SET` can (autocommit), and so can `CALL`. */
 const STAYS =
   /^(?:select|insert|update|delete|replace|merge|with|values|table|show|explain|savepoint|release|rollback)\b[^;]*;?\s*$/i;
 
 function staysInTransaction(sql: unknown): boolean {
-  return typeof sql === 'string' && STAYS.test(sql.replace(COMMENT_OR_SPACE, ''));
+  return typeof sql === 'string' && STAYS.test(withoutComments(sql));
 }
 
 function isOfDatabase(error: ErrorLike): boolean {

@@ -48,5 +48,5 @@ export function configureScope(scope: Scope, options: SetOptions): void {
 }
 
 export function optionsOf(scope: Scope | undefined): SetOptions {
-  return (scope?.settings as SetOptions | undefined) ?? NONE;
+  return scope?.settings ?? NONE;
 }

@@ -2,7 +2,7 @@
 import type { DataSource } from 'typeorm';
 import { type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
-import type { Scope } from '../scope/index.js';
+import { currentScope, type Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
 import {
   BEGIN_RULES,
@@ -201,6 +201,7 @@ class Binding implements SessionBinding, TransactionSettings {
     const transaction = new Transaction(this.engine, this);
     if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
     else this.enlist(transaction, session);
+    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
     return transaction;
   }
 }

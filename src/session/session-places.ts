@@ -68,7 +68,7 @@ export class SessionsOfScopes implements SessionPlace {
   }
 
   async run<T>(work: Work<T>, { label, counted, ...own }: WorkOptions): Promise<T> {
-    const scope = new Scope({ label });
+    const scope = new Scope({ label, parent: currentScope() });
     configureScope(scope, own);
     counted?.(scope);
     const ending = new Ending(scope, [this], this.factory.endingOptions, this.watch);

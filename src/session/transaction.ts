@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import {
   type Engine,
   type IsolationLevel,
+  type LeaseOwner,
   LeaseSlot,
   type RunnerOwner,
   type Spoilt,
@@ -48,7 +49,7 @@ export class Transaction implements RunnerOwner, Whole {
   }
 
   /** The unit of work that connections are leased for; not the transaction itself, which must stay collectable. */
-  get identity(): object {
+  get identity(): LeaseOwner {
     return this.settings.scope ?? this.leaseSlot;
   }
 
