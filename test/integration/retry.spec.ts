@@ -329,6 +329,24 @@ onEach(['mariadb'], (database) => {
     expect(refused).toMatchObject([{ driverError: { errno: 1205 } }]);
   });
 
+  it('never runs again after a statement that has committed by itself and then failed', async () => {
+    const { session, dataSource } = await ours(database, { poolSize: 2 });
+    let attempts = 0;
+    const work = session.run(
+      async () => {
+        attempts += 1;
+        await session.execute(INSERT, { text: 'committed by the DDL' });
+        await session.execute('CREATE TABLE note (id INT)').catch(() => undefined);
+        await session.rollback();
+        throw new Error('too late');
+      },
+      { retry: ALWAYS },
+    );
+    await expect(work).rejects.toThrow('too late');
+    expect(attempts).toBe(1);
+    expect(await texts(dataSource)).toEqual(['committed by the DDL']);
+  });
+
   it('never runs again after a statement that commits by itself', async () => {
     const { session, dataSource } = await ours(database);
     let attempts = 0;

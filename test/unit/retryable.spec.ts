@@ -97,7 +97,10 @@ describe('mayHaveCommitted', () => {
 
   it('knows a deadlock from a statement that ended the transaction by itself', () => {
     expect(gone(failed(DEADLOCK))).toBe(false);
+    expect(gone(failed(DEADLOCK, 'CALL close_the_month()'))).toBe(true);
     expect(gone()).toBe(true);
+    const error = failed({ errno: 1205 }, 'SELECT 1');
+    expect(mayHaveCommitted({ state: 'gone', reason: 'x', error, outcome: 'unknown' })).toBe(true);
     expect(gone(failed({ errno: 1050 }, 'CREATE TABLE a (id INT)'))).toBe(true);
     expect(mayHaveCommitted({ state: 'failed', reason: 'x', error: failed({ code: '23505' }) })).toBe(false);
   });
