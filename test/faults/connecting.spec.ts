@@ -65,6 +65,7 @@ onEach(SERVERS, (shared) => {
 
   /** Kills the connections that the pool keeps, and waits until the pool knows. */
   async function killIdle(test: Ours): Promise<void> {
+    await isServed(test);
     database.proxy.cut();
     await waitUntil('the pool has noticed', () => engineOf(test.dataSource).status().total === 0);
   }

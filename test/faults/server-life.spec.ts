@@ -78,6 +78,7 @@ it('F24: a server that stops at COMMIT leaves the outcome unknown, and books tha
 it('F24: whoever wants a new connection of a server that stopped is told after poolTimeoutMs', async () => {
   const test = await ours(database, { poolSize: 1 });
   engineOf(test.dataSource).configure({ poolTimeoutMs: 200 });
+  await isServed(test);
   database.proxy.cut();
   await poolIsEmpty(test);
   await database.server.pause();

@@ -97,6 +97,7 @@ describe('a statement that the server refuses', () => {
 
   it('L16: because it is too large costs the connection, which nobody gets after that', async () => {
     const test = await ours(database, { poolSize: 1 });
+    await isServed(test);
     await database.ask('SET GLOBAL max_allowed_packet = 16384');
     database.proxy.cut();
     await waitUntil('the pool has noticed', () => engineOf(test.dataSource).status().total === 0);
