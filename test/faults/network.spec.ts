@@ -26,6 +26,14 @@ onEach(SERVERS, (shared) => {
       await isServed(test);
     });
 
+    it('F06: while it is idle, and says nothing of it, is asked and replaced before anybody meets it', async () => {
+      const test = await ours(database, { poolSize: 1 });
+      engineOf(test.dataSource).configure({ poolPrePing: 'always', poolTimeoutMs: 15_000 });
+      await isServed(test);
+      database.proxy.strand();
+      await isServed(test);
+    });
+
     it('F08: in a transaction costs the transaction; it is destroyed, not lent again', async () => {
       const test = await ours(database, { poolSize: 1 });
       const work = test.session.run(async () => {

@@ -80,6 +80,14 @@ export class FaultProxy {
     });
   }
 
+  /** The connections that there are lead nowhere any more, as when a firewall forgot them; new ones pass. */
+  strand(): void {
+    for (const { toServer, toClient } of this.#connections) {
+      toServer.hold();
+      toClient.hold();
+    }
+  }
+
   /** Nobody listens any more: new clients are refused, those that are connected stay. */
   refuse(): void {
     this.#listener?.close();

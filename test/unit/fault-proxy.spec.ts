@@ -119,6 +119,20 @@ it('swallows what is sent to the server alone', async () => {
   expect(arrived).toBe('a');
 });
 
+it('strands those that there are, and lets new ones pass', async () => {
+  const one = await client();
+  const seen = proxy.once('lost', () => undefined);
+  one.socket.write('found');
+  await answered(one, 'FOUND');
+  proxy.strand();
+  one.socket.write('lost');
+  const other = await client();
+  other.socket.write('passes');
+  await answered(other, 'PASSES');
+  await seen;
+  expect([one.answers, one.end]).toEqual(['FOUND', undefined]);
+});
+
 it('cuts before a word is passed on', async () => {
   const [one, other] = [await client(), await client()];
   const cut = proxy.cutBefore('COMMIT');
