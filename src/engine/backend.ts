@@ -3,7 +3,7 @@ import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
 import type { EngineSettings } from './engine-options.js';
 import type { IsolationLevel, TransactionOptions } from './isolation.js';
 import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
-import type { Patience } from './pool.js';
+import type { Patience } from './deadline.js';
 
 /** Databases that take the same SQL: MariaDB is of MySQL's family, better-sqlite3 and sql.js are of SQLite's. */
 export const DATABASE_FAMILIES = ['mysql', 'postgres', 'sqlite'] as const;
@@ -60,6 +60,8 @@ export interface Backend {
   endStatements(options: TransactionOptions): readonly string[];
   /** What undoes whatever a plain runner has left open. */
   readonly cleanStatements: readonly string[];
+  /** Throws where the server, as it has just answered, would take values for SQL. */
+  refuseUnsafe(answer: unknown): void;
   /** What the server said of its transaction with the answer to the last statement, or with its error. */
   serverTransaction(connection: unknown, answer: unknown, error?: unknown): ServerTransaction;
   /** The key of the row that the last INSERT made, where the driver tells it. */

@@ -13,8 +13,8 @@ export function refuseLargerPool(dataSource: DataSource, { poolSize, maxOverflow
   const limit = driverLimit(dataSource);
   const wanted = (poolSize ?? limit) + maxOverflow;
   if (wanted <= limit) return;
+  const overflow = maxOverflow === 0 ? '' : ` with maxOverflow ${maxOverflow}`;
   throw new InvalidOptionError(
-    `poolSize ${poolSize ?? limit} and maxOverflow ${maxOverflow} are above the limit of the DataSource's own pool, ` +
-      `${limit}. Raise poolSize there.`,
+    `poolSize ${poolSize ?? limit}${overflow} is above the limit of the DataSource's own pool, ${limit}. Raise poolSize there.`,
   );
 }

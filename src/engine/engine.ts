@@ -111,7 +111,7 @@ export class Engine {
    * @throws `SS_ERR_POOL_TIMEOUT`, `SS_ERR_SELF_DEADLOCK`
    */
   async rawConnection(): Promise<RawConnection> {
-    return openRawConnection(this);
+    return openRawConnection(this.dataSource);
   }
 
   /** Replaces every connection that was opened until now, as after a fail-over: idle ones at once, others when given back. */

@@ -20,6 +20,8 @@ export interface LeaseOwner {
 export interface DriverConnection {
   /** The driver's own object. */
   readonly raw: unknown;
+  /** Sends one statement past TypeORM. */
+  run(sql: string): Promise<unknown>;
   giveBack(): Promise<void> | void;
   destroy(): void;
 }
@@ -44,6 +46,11 @@ export class Lease {
   /** The driver's connection; undefined once the lease has ended. */
   get raw(): unknown {
     return this.#connection?.raw;
+  }
+
+  /** Sends one statement past TypeORM, such as what undoes what a holder left open. */
+  async run(sql: string): Promise<void> {
+    await this.#connection?.run(sql);
   }
 
   /** Gives the connection back for the next holder; the caller has made sure that no transaction is open on it. */

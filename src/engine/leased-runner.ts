@@ -1,11 +1,17 @@
 /** A plain query runner: it holds a lease from its first statement to its release, and what it leaves open is undone. */
 import type { QueryResult, QueryRunner } from 'typeorm';
-import type { RunAs } from './backend.js';
-import type { Engine } from './engine.js';
+import type { Backend, RunAs } from './backend.js';
 import { classifyFailure } from './failures.js';
-import type { Lease, LeaseOwner } from './lease.js';
+import type { Lease, LeaseHolder, LeaseOwner } from './lease.js';
 
 const LABEL = 'A plain query runner';
+
+/** Whoever leases connections. */
+interface Lessor {
+  readonly backend: Backend;
+  acquire(holder: LeaseHolder): Lease | Promise<Lease>;
+  invalidate(): void;
+}
 
 /** What may leave a transaction open, or autocommit off, where the driver does not tell. */
 const OPENS = /^\s*(?:\/\*.*?\*\/\s*)*(?:begin|start|set|lock|xa|call|prepare|execute)\b/i;
@@ -21,16 +27,17 @@ type StructuredQuery = (
  * Makes `runner`, which nobody else has, lease its connection from `engine`: waiting is bounded and fair, it is given back
  * once, and no transaction with it.
  */
-export function leasedRunner(engine: Engine, runner: QueryRunner, runAs: RunAs): QueryRunner {
-  const plain = Object.getPrototypeOf(runner) as QueryRunner;
-  const send = plain.query as unknown as StructuredQuery;
+export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs): QueryRunner {
+  const plain = Object.getPrototypeOf(runner) as { query: StructuredQuery };
+  const send = (sql: string, parameters?: unknown[]): Promise<QueryResult> =>
+    plain.query.call(runner, sql, parameters, true);
   const owner: LeaseOwner = {};
   let leasing: Promise<Lease> | undefined;
   let mayBeOpen = false;
 
   const lease = async (): Promise<Lease> => {
     // TypeORM's own refuses a runner that was given back, and says so in its words.
-    if (runner.isReleased) await send.call(runner, '', undefined, true);
+    if (runner.isReleased) await send('');
     if (leasing !== undefined) return leasing;
     const asked = Promise.resolve(engine.acquire({ label: LABEL, owner, runner }));
     leasing = asked;
@@ -50,8 +57,8 @@ export function leasedRunner(engine: Engine, runner: QueryRunner, runAs: RunAs):
     if (held?.raw === undefined) return;
     try {
       if (!isClean(held)) {
-        leasing = Promise.resolve(held);
-        for (const sql of engine.backend.cleanStatements) await send.call(runner, sql, undefined, true); // oxlint-disable-line no-await-in-loop
+        // In order, on one connection. oxlint-disable-next-line no-await-in-loop
+        for (const sql of engine.backend.cleanStatements) await held.run(sql);
         Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
       }
       await held.release();
@@ -71,7 +78,7 @@ export function leasedRunner(engine: Engine, runner: QueryRunner, runAs: RunAs):
       const held = await lease();
       mayBeOpen ||= OPENS.test(sql);
       try {
-        const result = await send.call(runner, sql, parameters, true);
+        const result = await send(sql, parameters);
         mayBeOpen ||= engine.backend.serverTransaction(held.raw, result.raw) === 'open';
         return useStructuredResult ? result : (result.raw as unknown);
       } catch (error) {
@@ -84,9 +91,9 @@ export function leasedRunner(engine: Engine, runner: QueryRunner, runAs: RunAs):
     },
     release: async () => {
       if (runner.isReleased) return;
-      await giveBack();
-      // As with TypeORM's own: a runner that was given back must not lease again unseen.
+      // At once, as with TypeORM's own: what is asked of it from now on is refused.
       Object.assign(runner, { isReleased: true });
+      await giveBack();
     },
     // sql.js would write its file here; it is written when the connection is given back.
     flush: async () => undefined,

@@ -1,4 +1,5 @@
 /** MySQL and MariaDB through mysql2. */
+import { UnusableDataSourceError } from '../errors.js';
 import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
 import { closeWithDriver } from './driver-life.js';
 import type { Lease } from './lease.js';
@@ -7,6 +8,9 @@ import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
 import { mysqlSender } from './mysql-statement.js';
 import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
+
+/** A bit of the status that every OK packet carries: a backslash is a character like any other. */
+const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
 
 /** Bit 0 of the status that every OK packet carries: the server has a transaction open. */
 const SERVER_STATUS_IN_TRANS = 1;
@@ -75,11 +79,22 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     beginStatements,
     // A transaction that was left open, and the autocommit that was taken with it.
     cleanStatements: ['ROLLBACK', 'SET autocommit = 1'],
+    refuseUnsafe,
     endStatements: () => [],
     serverTransaction,
     insertedId: (_connection, answer) => headerOf(answer)?.insertId || undefined,
     dispose: closeWithDriver(dataSource, pool),
   };
+}
+
+/** mysql2 escapes quotes with backslashes, whatever the server makes of them. */
+function refuseUnsafe(answer: unknown): void {
+  const status = headerOf(answer)?.serverStatus ?? 0;
+  if ((status & SERVER_STATUS_NO_BACKSLASH_ESCAPES) === 0) return;
+  throw new UnusableDataSourceError(
+    'The server is in the SQL mode NO_BACKSLASH_ESCAPES, and mysql2 escapes values with backslashes: a value could end ' +
+      'its own quotes (SQL injection). Take the mode out of sql_mode, for example with initSql.',
+  );
 }
 
 /** mysql2's connection gives itself back: these do it in its place, once. */

@@ -1,14 +1,8 @@
 /** A bounded pool: first come, first served; what it lends is clean, alive and not too old. */
 import type { PoolCounters } from './backend.js';
-import { withDeadline } from './deadline.js';
+import { type Patience, withDeadline } from './deadline.js';
 import type { PoolSettings } from './pool-options.js';
 import { type PhysicalConnection, PooledConnection } from './pooled-connection.js';
-
-/** How long one waits, and what is said when it was too long. */
-export interface Patience {
-  readonly timeoutMs: number;
-  readonly timedOut: () => Error;
-}
 
 /** A rest after which `ifIdle` asks whether the connection lives. */
 const IDLE_MS = 500;

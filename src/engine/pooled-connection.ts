@@ -38,6 +38,10 @@ export class PooledConnection implements DriverConnection {
     return this.physical.raw;
   }
 
+  run(sql: string): Promise<unknown> {
+    return this.physical.run(sql);
+  }
+
   giveBack(): Promise<void> | void {
     return this.lender.giveBack(this);
   }

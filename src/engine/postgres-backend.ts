@@ -78,6 +78,7 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     counters: () => pool.counters(),
     beginStatements,
     cleanStatements: ['ROLLBACK'],
+    refuseUnsafe: () => undefined,
     endStatements: () => [],
     // pg rejects at the error and learns the status from the message after it: an error of the server tells by itself.
     serverTransaction: (connection, _answer, error) =>

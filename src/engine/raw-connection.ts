@@ -1,6 +1,5 @@
 /** A connection of the pool by itself, as SQLAlchemy's `raw_connection()` gives one. */
-import type { QueryRunner } from 'typeorm';
-import type { Engine } from './engine.js';
+import type { DataSource, QueryRunner } from 'typeorm';
 
 /**
  * A leased connection. It must be closed; a transaction that is open then is rolled back.
@@ -40,7 +39,7 @@ export class RawConnection implements AsyncDisposable {
   }
 }
 
-export async function openRawConnection({ dataSource }: Engine): Promise<RawConnection> {
+export async function openRawConnection(dataSource: DataSource): Promise<RawConnection> {
   const runner = dataSource.driver.createQueryRunner('master');
   return new RawConnection(runner, await runner.connect());
 }

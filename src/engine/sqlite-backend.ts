@@ -30,6 +30,7 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
     const holder = new WeakRef(runner);
     return {
       raw: driver.databaseConnection,
+      run: async (sql) => driver.databaseConnection.exec(sql),
       giveBack: () => saveIfDirty(driver, holder.deref()).finally(leave),
       destroy: () => {
         undo(driver);
@@ -55,6 +56,7 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
     },
     beginStatements,
     cleanStatements: ['ROLLBACK'],
+    refuseUnsafe: () => undefined,
     endStatements: ({ readOnly }) => (readOnly === true ? ['PRAGMA query_only = 0'] : []),
     serverTransaction,
     insertedId,

@@ -74,7 +74,9 @@ export class TransactionRunner implements TransactionUse {
     try {
       for (const sql of this.engine.backend.beginStatements(this.#options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-        this.#believe(await this.#raw(sql));
+        const result = await this.#raw(sql);
+        this.engine.backend.refuseUnsafe(result.raw);
+        this.#believe(result);
       }
       // Nobody stands between this process and SQLite: it has done what it answered.
       this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';

@@ -1,6 +1,6 @@
 /** The pool on real servers: plain TypeORM takes part in its rules, and what is lent is alive and clean. */
 import { createEngine, PoolTimeoutError, SelfDeadlockError } from 'nestjs-scoped-session';
-import { DataSource } from 'typeorm';
+import { DataSource, QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { KINDS, onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
@@ -80,7 +80,7 @@ onEach(SERVERS, (database) => {
     const numbers = [await connectionNumber(first, database), await connectionNumber(second, database)];
     await second.commit();
     await kill(numbers[0]!);
-    await expect(first.execute('SELECT 1')).rejects.toThrow();
+    await expect(first.execute('SELECT 1')).rejects.toThrow(QueryFailedError);
     await first.rollback();
     expect(await connectionNumber(second, database)).not.toBe(numbers[1]);
     expect(test.engine.status().total).toBe(1);
@@ -171,5 +171,24 @@ onEach(KINDS, (database) => {
     const session = test.factory.create();
     await waitUntil('a statement is answered', async () => Number(await session.scalar('SELECT 1')) === 1);
     await session.close();
+  });
+});
+
+onEach(['mariadb'], (database) => {
+  it('where backslashes do not escape, mysql2 would let a value end its quotes: nothing is sent there', async () => {
+    const injection = "\\' OR 1=1 -- ";
+    const initSql = ["SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')"];
+    const test = await users(database, { engine: { initSql } });
+    const runner = test.dataSource.createQueryRunner();
+    const found = await runner.query('SELECT * FROM users WHERE name = ?', [injection]);
+    await runner.release();
+    // Plain TypeORM: every row.
+    expect(found).toHaveLength(2);
+    const session = test.factory.create();
+    const refused = session.execute('SELECT * FROM users WHERE name = :name', { name: injection });
+    await expect(refused).rejects.toThrow('NO_BACKSLASH_ESCAPES');
+    await session.close();
+    test.engine.configure({ initSql: [] });
+    test.engine.invalidate();
   });
 });
