@@ -30,7 +30,7 @@ export abstract class ScopedSessionError extends Error {
   /** True when the same unit of work may be run again as it is. */
   readonly retryable: boolean = false;
   readonly outcome: Outcome | undefined;
-  /** Errors of the clean-up that followed; they never replace the first one. */
+  /** Errors of the clean-up that followed, which never replace the first one, and of earlier attempts. */
   readonly suppressed: unknown[] = [];
 
   constructor(message: string, details: ErrorDetails = {}) {

@@ -1,6 +1,7 @@
 /** Adopts a DataSource: its managers, repositories and builders ask a seam for the runner of the moment. */
 import { EntityManager, Repository, type DataSource, type QueryRunner } from 'typeorm';
 import { InvalidOptionError, UnusableDataSourceError } from '../errors.js';
+import { type Method, own } from './own-members.js';
 import { nestedTransaction } from './session-runner.js';
 import type { RunAs } from './backend.js';
 import type { Engine } from './engine.js';
@@ -77,8 +78,6 @@ export function prepare(dataSource: DataSource): Adopted {
   return adopted;
 }
 
-type Method = (...given: unknown[]) => unknown;
-
 function install(adopted: Adopted): () => void {
   const { dataSource } = adopted;
   const { createEntityManager, createQueryBuilder, query, createQueryRunner } =
@@ -106,19 +105,6 @@ function install(adopted: Adopted): () => void {
     leave();
     adopted.uninstall = undefined;
   };
-}
-
-/** Own, not enumerable and replaceable: nothing that inspects or copies the object sees them. Returns the undoing. */
-function own(target: object, members: Record<string, Method>): () => void {
-  const undoing = Object.entries(members).map(([name, value]) => {
-    const previous = Object.getOwnPropertyDescriptor(target, name);
-    Object.defineProperty(target, name, { configurable: true, writable: true, enumerable: false, value });
-    return () => {
-      if (previous === undefined) delete (target as Record<string, unknown>)[name];
-      else Object.defineProperty(target, name, previous);
-    };
-  });
-  return () => undoing.forEach((undo) => undo());
 }
 
 function isJoined(manager: EntityManager): boolean {

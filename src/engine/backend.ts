@@ -1,7 +1,9 @@
 /** What differs between the databases: how a connection is had, how a transaction is begun, what the server says of it. */
-import type { QueryResult, QueryRunner } from 'typeorm';
+import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
+import type { EngineSettings } from './engine-options.js';
 import type { IsolationLevel, TransactionOptions } from './isolation.js';
-import type { DriverConnection, LeaseHolder } from './lease.js';
+import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
+import type { Patience } from './deadline.js';
 
 /** Databases that take the same SQL: MariaDB is of MySQL's family, better-sqlite3 and sql.js are of SQLite's. */
 export const DATABASE_FAMILIES = ['mysql', 'postgres', 'sqlite'] as const;
@@ -31,13 +33,24 @@ export type StatementSender = (
   reject: (error: unknown) => void,
 ) => void;
 
+/** What a backend is made of. */
+export interface BackendNeeds {
+  readonly dataSource: DataSource;
+  /** Asked at each use. */
+  readonly settings: () => EngineSettings;
+}
+
 export interface Backend {
   readonly family: DatabaseFamily;
   readonly isolationLevels: readonly IsolationLevel[];
   /** A runner that nobody else has. */
   createRunner(): QueryRunner;
-  /** Takes a connection from the pool; waits as long as the pool makes it wait. */
-  obtain(holder: LeaseHolder): Promise<DriverConnection>;
+  /** A connection, at once where one is free; else it waits as long as `patience` lasts. */
+  obtain(holder: LeaseHolder, patience: Patience): DriverConnection | Promise<DriverConnection>;
+  /** A lease in the form in which the driver itself hands out a connection; it ends with what that form has for it. */
+  handOut(lease: Lease): unknown;
+  /** The server is not what it was: connections that were opened until now are replaced. */
+  invalidate(): void;
   /** A shorter way than the runner's own, for statements that no subscriber listens to; null where there is none. */
   readonly sender: StatementSender | null;
   counters(): PoolCounters;
@@ -45,6 +58,10 @@ export interface Backend {
   beginStatements(options: TransactionOptions): readonly string[];
   /** What must be sent before a connection on which `options` were in force is given back. */
   endStatements(options: TransactionOptions): readonly string[];
+  /** What undoes whatever a plain runner has left open. */
+  readonly cleanStatements: readonly string[];
+  /** Throws where the server, as it has just answered, would take values for SQL. */
+  refuseUnsafe(answer: unknown): void;
   /** What the server said of its transaction with the answer to the last statement, or with its error. */
   serverTransaction(connection: unknown, answer: unknown, error?: unknown): ServerTransaction;
   /** The key of the row that the last INSERT made, where the driver tells it. */

@@ -2,6 +2,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { InvalidOptionError, UnusableDataSourceError } from '../errors.js';
 import { dataSourceOptionsFromUrl } from './database-url.js';
+import { refuseLargerPool } from './driver-limit.js';
 import { ENGINE_DEFAULTS, ENGINE_RULES, type EngineOptions } from './engine-options.js';
 import { Engine } from './engine.js';
 import { isPlainObject, readOptions } from './option-rules.js';
@@ -34,7 +35,7 @@ export function createEngine(
   if (isDataSource(target)) {
     if (ENGINES.has(target))
       throw new UnusableDataSourceError('This DataSource has an engine already; use that one.');
-    refuseLargerPool(target, read.poolSize);
+    refuseLargerPool(target, read);
     return register(target, read, false);
   }
   const given = typeof target === 'string' ? dataSourceOptionsFromUrl(target) : target;
@@ -45,7 +46,12 @@ export function createEngine(
   }
   const poolSize =
     read.poolSize ?? ('poolSize' in given ? given.poolSize : undefined) ?? ENGINE_DEFAULTS.poolSize;
-  return register(new DataSource({ ...given, poolSize } as DataSourceOptions), read, true);
+  const limit = poolSize + (read.maxOverflow ?? 0);
+  return register(
+    new DataSource({ ...given, poolSize: limit } as DataSourceOptions),
+    { ...read, poolSize },
+    true,
+  );
 }
 
 /** The engine of a DataSource, made with the defaults when there is none yet. */
@@ -73,15 +79,5 @@ export function isDataSource(value: unknown): value is DataSource {
     typeof value === 'object' &&
     value !== null &&
     (value as { '@instanceof'?: unknown })['@instanceof'] === Symbol.for('DataSource')
-  );
-}
-
-/** @throws {@link InvalidOptionError} `SS_ERR_INVALID_OPTION` when the DataSource's own pool is smaller */
-export function refuseLargerPool({ options }: DataSource, poolSize: number | undefined): void {
-  const extra = options.extra as { connectionLimit?: number; max?: number } | undefined;
-  const limit = extra?.connectionLimit ?? extra?.max ?? (options as { poolSize?: number }).poolSize ?? 10;
-  if (poolSize === undefined || poolSize <= limit) return;
-  throw new InvalidOptionError(
-    `poolSize ${poolSize} is above the limit of the DataSource's own pool, ${limit}. Raise poolSize there.`,
   );
 }

@@ -1,5 +1,11 @@
 /** One absolute, monotonic deadline for something that may also arrive too late. */
 
+/** How long one waits, and what is said when it was too long. */
+export interface Patience {
+  readonly timeoutMs: number;
+  readonly timedOut: () => Error;
+}
+
 /**
  * Waits for `arriving` until `timeoutMs` have passed. What arrives after that is handed to `late`, so that nothing leaks.
  *

@@ -1,14 +1,23 @@
 /** The engine lends the connections of one DataSource to units of work: bounded in time, counted, told apart. */
 import { inspect } from 'node:util';
-import type { DataSource } from 'typeorm';
-import { InvalidOptionError, PoolTimeoutError } from '../errors.js';
+import type { DataSource, Driver } from 'typeorm';
+import { InvalidOptionError, SelfDeadlockError } from '../errors.js';
 import type { Backend, PoolCounters, RunAs } from './backend.js';
-import { withDeadline } from './deadline.js';
-import { ENGINE_DEFAULTS, ENGINE_RULES, type EngineOptions } from './engine-options.js';
+import { driverLimit } from './driver-limit.js';
+import {
+  ENGINE_DEFAULTS,
+  ENGINE_RULES,
+  type EngineOptions,
+  type EngineSettings,
+  settingsWith,
+} from './engine-options.js';
+import { Holders } from './holders.js';
 import type { IsolationLevel } from './isolation.js';
-import { type DriverConnection, Lease, type LeaseHolder } from './lease.js';
-import { LinkedList } from './linked-list.js';
+import type { Lease, LeaseHolder } from './lease.js';
+import { leasedRunner } from './leased-runner.js';
 import { readOptions } from './option-rules.js';
+import { own } from './own-members.js';
+import { openRawConnection, type RawConnection } from './raw-connection.js';
 import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
 import { backendFor } from './supported-drivers.js';
 
@@ -31,11 +40,12 @@ export interface EngineLife {
  * ```
  */
 export class Engine {
-  readonly #held = new LinkedList<Holding>();
+  readonly #holders = new Holders();
   readonly #backend: Backend;
-  #options: EngineOptions;
+  #settings: EngineSettings;
   #createSessionRunner: MakeSessionRunner | undefined;
   #runAs: RunAs = (_runner, fn) => fn();
+  readonly #leaveDriver: () => void;
 
   /** @internal */
   constructor(
@@ -43,19 +53,40 @@ export class Engine {
     options: EngineOptions,
     private readonly life: EngineLife,
   ) {
-    this.#options = options;
+    this.#settings = settingsWith({ ...ENGINE_DEFAULTS, poolSize: driverLimit(dataSource) }, options);
+    this.#backend = backendFor(dataSource)({ dataSource, settings: () => this.#settings });
+    this.#leaveDriver = this.#leasePlainRunners();
+  }
+
+  /** TypeORM's own runners take part in the pool's rules too: nobody waits for ever, nobody leaves a transaction behind. */
+  #leasePlainRunners(): () => void {
+    const driver = this.dataSource.driver as Driver & { obtainMasterConnection?: () => Promise<unknown> };
+    const createQueryRunner = driver.createQueryRunner.bind(driver);
     const runAs: RunAs = (runner, fn) => this.#runAs(runner, fn);
-    this.#backend = backendFor(dataSource)(dataSource, runAs, () => this.#timeoutMs);
+    return own(driver, {
+      // A replica's connections are not of this pool.
+      createQueryRunner: (mode) =>
+        mode === 'slave' && driver.isReplicated
+          ? createQueryRunner('slave')
+          : leasedRunner(this, this.#backend.createRunner(), runAs),
+      // TypeORM takes connections past its runners too, while it connects: they are the pool's.
+      ...(driver.obtainMasterConnection !== undefined && {
+        obtainMasterConnection: async () => {
+          const holder = { label: 'A plain connection', owner: {}, runner: this.#backend.createRunner() };
+          return this.#backend.handOut(await this.acquire(holder));
+        },
+      }),
+    });
   }
 
   get #timeoutMs(): number {
-    const { poolTimeoutMs, gateTimeoutMs } = { ...ENGINE_DEFAULTS, ...this.#options };
+    const { poolTimeoutMs, gateTimeoutMs } = this.#settings;
     return this.#backend.family === 'sqlite' ? gateTimeoutMs : poolTimeoutMs;
   }
 
   /** Changes options for connections that are asked for from now on; undefined ones stay as they are. @internal */
   configure(options: EngineOptions): void {
-    this.#options = { ...this.#options, ...readOptions('configure', options, ENGINE_RULES) };
+    this.#settings = settingsWith(this.#settings, readOptions('configure', options, ENGINE_RULES));
   }
 
   /** @internal */
@@ -74,11 +105,26 @@ export class Engine {
     return this.#backend.counters();
   }
 
+  /**
+   * A connection of the pool by itself, without a session: SQLAlchemy's `raw_connection()`.
+   *
+   * @throws `SS_ERR_POOL_TIMEOUT`, `SS_ERR_SELF_DEADLOCK`
+   */
+  async rawConnection(): Promise<RawConnection> {
+    return openRawConnection(this.dataSource);
+  }
+
+  /** Replaces every connection that was opened until now, as after a fail-over: idle ones at once, others when given back. */
+  invalidate(): void {
+    this.#backend.invalidate();
+  }
+
   /** Undoes what the engine set on the DataSource, and closes a DataSource that `createEngine` made. */
   async dispose(): Promise<void> {
-    this.#backend.dispose();
     this.life.disposed();
     if (this.life.ownsDataSource && this.dataSource.isInitialized) await this.dataSource.destroy();
+    this.#leaveDriver();
+    this.#backend.dispose();
   }
 
   /** Refuses, before any I/O, a level that the database does not have. @internal */
@@ -107,37 +153,32 @@ export class Engine {
   }
 
   /**
-   * Leases a connection.
+   * Leases a connection, at once where one is free.
    *
    * @throws {@link PoolTimeoutError} `SS_ERR_POOL_TIMEOUT` when none is free within `poolTimeoutMs`
+   * @throws {@link SelfDeadlockError} `SS_ERR_SELF_DEADLOCK` when all are held by the holder and what it runs inside
    * @internal
    */
-  async acquire(holder: LeaseHolder): Promise<Lease> {
+  acquire(holder: LeaseHolder): Lease | Promise<Lease> {
+    const timeoutMs = this.#timeoutMs;
+    this.#refuseSelfDeadlock(holder);
     const since = performance.now();
-    const connection = await withDeadline(
-      this.#backend.obtain(holder),
-      this.#timeoutMs,
-      () => this.#timedOut(holder, performance.now() - since),
-      (late) => void late.giveBack(),
-    );
-    return this.#lend(connection, new Holding(holder.label, holder.owner));
+    const timedOut = (): Error =>
+      this.#holders.timeout(holder, performance.now() - since, this.#backend.counters());
+    const obtained = this.#backend.obtain(holder, { timeoutMs, timedOut });
+    // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
+    const { label, owner } = holder;
+    return obtained instanceof Promise
+      ? obtained.then((connection) => this.#holders.lend(connection, label, owner))
+      : this.#holders.lend(obtained, label, owner);
   }
 
-  // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
-  #lend(connection: DriverConnection, holding: Holding): Lease {
-    return new Lease(connection, this.#held.add(holding));
-  }
-
-  #timedOut(holder: LeaseHolder, waitedMs: number): PoolTimeoutError {
-    const { limit, total, active, idle, waiting } = this.status();
-    const longest = this.#held.first;
-    const held = longest === undefined ? '' : ` Longest holder: ${longest.label}, ${ageOf(longest)} ms.`;
-    const own = [...this.#held].some(({ owner }) => owner === holder.owner)
-      ? ` ${holder.label} itself holds a connection while it waits for another.`
-      : '';
-    return new PoolTimeoutError(
-      `${holder.label} got no connection within ${Math.round(waitedMs)} ms (limit=${limit}, total=${total}, ` +
-        `active=${active}, idle=${idle}, waiting=${waiting}).${held}${own} Shorten the holders or raise the limit.`,
+  #refuseSelfDeadlock(holder: LeaseHolder): void {
+    const { limit, active } = this.#backend.counters();
+    if (active < limit || !this.#holders.areAll(holder.owner, limit)) return;
+    throw new SelfDeadlockError(
+      `${holder.label} waits for a connection, and all ${limit} are held by itself and the units of work that it runs ` +
+        'inside: it would wait for itself. Use the session at hand, commit first, or raise poolSize.',
     );
   }
 
@@ -150,18 +191,4 @@ export class Engine {
   [inspect.custom](): string {
     return `Engine ${JSON.stringify(this.toJSON())}`;
   }
-}
-
-/** Not the lease itself: a session that was forgotten with its lease must stay collectable to be noticed. */
-class Holding {
-  readonly since = performance.now();
-
-  constructor(
-    readonly label: string,
-    readonly owner: object,
-  ) {}
-}
-
-function ageOf({ since }: Holding): number {
-  return Math.round(performance.now() - since);
 }

@@ -1,11 +1,13 @@
 /** The engine room: where connections come from, and that they go back clean. */
 export { adopt, prepare, type Adoption, type AdoptionSeam } from './adoption.js';
 export { DATABASE_FAMILIES, type DatabaseFamily, type PoolCounters } from './backend.js';
-export { createEngine, engineOf, hasEngine, isDataSource, refuseLargerPool } from './create-engine.js';
-export { isWrite } from './is-write.js';
+export { createEngine, engineOf, hasEngine, isDataSource } from './create-engine.js';
+export { refuseLargerPool } from './driver-limit.js';
+export { isWrite, withoutComments } from './is-write.js';
 export { dataSourceOptionsFromUrl } from './database-url.js';
 export { withDeadline } from './deadline.js';
 export { Engine } from './engine.js';
+export { classifyFailure } from './failures.js';
 export { ENGINE_RULES, type EngineOptions } from './engine-options.js';
 export {
   ISOLATION_LEVELS,
@@ -27,7 +29,15 @@ export {
   type Rule,
   type Rules,
 } from './option-rules.js';
-export { LeaseSlot } from './lease.js';
+export { type LeaseOwner, LeaseSlot } from './lease.js';
+export {
+  PRE_PING_MODES,
+  RESET_MODES,
+  type PoolOptions,
+  type PrePingMode,
+  type ResetMode,
+} from './pool-options.js';
+export { RawConnection } from './raw-connection.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';

@@ -4,8 +4,13 @@ const READ = /^(?:show|desc|describe|values|set|pragma|savepoint|release|use)\b/
 const COMMENT_OR_SPACE = /^(?:\s+|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|\/\*[^]*?\*\/|\()+/;
 const WRITE_WORD = /\b(?:insert|update|delete|merge|replace)\b/i;
 
+/** The statement from its first word on. */
+export function withoutComments(sql: string): string {
+  return sql.replace(COMMENT_OR_SPACE, '');
+}
+
 export function isWrite(sql: string): boolean {
-  const statement = sql.replace(COMMENT_OR_SPACE, '');
+  const statement = withoutComments(sql);
   // A common table expression may end in either.
   if (/^(?:with|explain)\b/i.test(statement)) return WRITE_WORD.test(statement);
   // SELECT … INTO makes a table or a file.

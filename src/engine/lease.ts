@@ -4,23 +4,33 @@ import type { QueryRunner } from 'typeorm';
 /** Who takes a connection: for messages, and to tell a waiter that it waits for itself. */
 export interface LeaseHolder {
   readonly label: string;
-  /** The unit of work: two leases of one owner are a self-deadlock where only one connection exists. */
-  readonly owner: object;
+  /** The unit of work: it, and those it runs inside, must not wait for each other's connections. */
+  readonly owner: LeaseOwner;
   /** The runner that will use the connection. */
   readonly runner: QueryRunner;
+}
+
+/** A unit of work as the engine sees it. */
+export interface LeaseOwner {
+  /** The unit of work that this one was begun inside. */
+  readonly parent?: LeaseOwner | undefined;
 }
 
 /** A connection as a driver's pool lends it. */
 export interface DriverConnection {
   /** The driver's own object. */
   readonly raw: unknown;
+  /** Sends one statement past TypeORM. */
+  run(sql: string): Promise<unknown>;
   giveBack(): Promise<void> | void;
   destroy(): void;
 }
 
 /** Where a unit of work keeps its lease; knows nobody, so that it may outlive a session that was forgotten. */
-export class LeaseSlot {
+export class LeaseSlot implements LeaseOwner {
   lease: Lease | undefined;
+  /** The unit of work that a session of one's own was made inside. */
+  parent: LeaseOwner | undefined;
 }
 
 export class Lease {
@@ -38,10 +48,14 @@ export class Lease {
     return this.#connection?.raw;
   }
 
+  /** Sends one statement past TypeORM, such as what undoes what a holder left open. */
+  async run(sql: string): Promise<void> {
+    await this.#connection?.run(sql);
+  }
+
   /** Gives the connection back for the next holder; the caller has made sure that no transaction is open on it. */
-  async release(): Promise<void> {
-    const connection = this.#end();
-    if (connection !== undefined) await connection.giveBack();
+  release(): Promise<void> | void {
+    return this.#end()?.giveBack();
   }
 
   /** Closes the connection, so that nobody ever finds on it what may still be there. */

@@ -1,60 +1,116 @@
 /** MySQL and MariaDB through mysql2. */
-import type { DataSource } from 'typeorm';
-import type { Backend, PoolCounters, ServerTransaction } from './backend.js';
-import type { DriverConnection } from './lease.js';
+import { UnusableDataSourceError } from '../errors.js';
+import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
+import { closeWithDriver } from './driver-life.js';
+import type { Lease } from './lease.js';
+import { own } from './own-members.js';
+import { ConnectionPool } from './pool.js';
+import type { PhysicalConnection } from './pooled-connection.js';
 import { mysqlSender } from './mysql-statement.js';
 import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
+
+/** A bit of the status that every OK packet carries: a backslash is a character like any other. */
+const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
 
 /** Bit 0 of the status that every OK packet carries: the server has a transaction open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
-interface PooledConnection {
+interface RawConnection {
+  ping(answered: (error: Error | null) => void): void;
+  reset(answered: (error: Error | null) => void): void;
+  query(sql: string, answered: (error: Error | null) => void): void;
+  once(event: 'error' | 'end', listener: () => void): void;
   release(): void;
   destroy(): void;
 }
 
-class MysqlConnection implements DriverConnection {
-  constructor(readonly raw: PooledConnection) {}
+type Ask = (answered: (error: Error | null) => void) => void;
 
-  giveBack(): void {
-    this.raw.release();
+class MysqlConnection implements PhysicalConnection {
+  constructor(readonly raw: RawConnection) {}
+
+  ping(): Promise<void> {
+    return asked((answered) => this.raw.ping(answered));
   }
 
-  destroy(): void {
+  reset(): Promise<void> {
+    return asked((answered) => this.raw.reset(answered));
+  }
+
+  run(sql: string): Promise<void> {
+    return asked((answered) => this.raw.query(sql, answered));
+  }
+
+  onLost(lost: () => void): void {
+    this.raw.once('error', lost);
+    this.raw.once('end', lost);
+  }
+
+  close(): void {
     this.raw.destroy();
   }
+
+  handBack(): void {
+    this.raw.release();
+  }
 }
 
-/** The fields of mysql2's pool that only diagnostics read. */
-interface Pool {
-  config?: { connectionLimit?: number };
-  _allConnections?: { length: number };
-  _freeConnections?: { length: number };
-  _connectionQueue?: { length: number };
+function asked(ask: Ask): Promise<void> {
+  return new Promise((resolve, reject) => ask((error) => (error === null ? resolve() : reject(error))));
 }
 
-export function mysqlBackend(dataSource: DataSource): Backend {
+export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as {
-    obtainMasterConnection(): Promise<PooledConnection>;
-    pool?: Pool;
+    obtainMasterConnection(): Promise<RawConnection>;
     createQueryRunner(mode: 'master'): ReturnType<Backend['createRunner']>;
   };
+  const createRunner = driver.createQueryRunner.bind(driver);
+  const obtain = driver.obtainMasterConnection.bind(driver);
+  const pool = new ConnectionPool(async () => new MysqlConnection(await obtain()), settings);
   return {
     family: 'mysql',
     isolationLevels: ISOLATION_LEVELS,
-    createRunner: () => driver.createQueryRunner('master'),
-    obtain: async () => {
-      const raw = await driver.obtainMasterConnection();
-      return new MysqlConnection(raw);
-    },
+    createRunner: () => createRunner('master'),
+    obtain: (_holder, patience) => pool.obtain(patience),
+    handOut,
+    invalidate: () => pool.invalidate(),
     sender: mysqlSender(dataSource),
-    counters: () => countersOf(driver.pool),
+    counters: () => pool.counters(),
     beginStatements,
+    // A transaction that was left open, and the autocommit that was taken with it.
+    cleanStatements: ['ROLLBACK', 'SET autocommit = 1'],
+    refuseUnsafe,
     endStatements: () => [],
     serverTransaction,
     insertedId: (_connection, answer) => headerOf(answer)?.insertId || undefined,
-    dispose: () => undefined,
+    dispose: closeWithDriver(dataSource, pool),
   };
+}
+
+/** mysql2 escapes quotes with backslashes, whatever the server makes of them. */
+function refuseUnsafe(answer: unknown): void {
+  const status = headerOf(answer)?.serverStatus ?? 0;
+  if ((status & SERVER_STATUS_NO_BACKSLASH_ESCAPES) === 0) return;
+  throw new UnusableDataSourceError(
+    'The server is in the SQL mode NO_BACKSLASH_ESCAPES, and mysql2 escapes values with backslashes: a value could end ' +
+      'its own quotes (SQL injection). Take the mode out of sql_mode, for example with initSql.',
+  );
+}
+
+/** mysql2's connection gives itself back: these do it in its place, once. */
+function handOut(lease: Lease): unknown {
+  const raw = lease.raw as RawConnection;
+  const leave = own(raw, {
+    release: () => {
+      leave();
+      raw.query('ROLLBACK', (error) => void (error === null ? lease.release() : lease.destroy()));
+    },
+    destroy: () => {
+      leave();
+      lease.destroy();
+    },
+  });
+  return raw;
 }
 
 function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
@@ -73,11 +129,4 @@ function serverTransaction(_connection: unknown, answer: unknown): ServerTransac
   const status = headerOf(answer)?.serverStatus;
   if (status === undefined) return 'unknown';
   return (status & SERVER_STATUS_IN_TRANS) === 0 ? 'none' : 'open';
-}
-
-function countersOf(pool: Pool | undefined): PoolCounters {
-  const total = pool?._allConnections?.length ?? 0;
-  const idle = pool?._freeConnections?.length ?? 0;
-  const limit = pool?.config?.connectionLimit ?? 0;
-  return { limit, total, idle, active: total - idle, waiting: pool?._connectionQueue?.length ?? 0 };
 }

@@ -1,20 +1,18 @@
 /** PostgreSQL through pg. */
-import type { DataSource } from 'typeorm';
-import type { Backend, PoolCounters, ServerTransaction } from './backend.js';
+import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
+import { closeWithDriver } from './driver-life.js';
 import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
+import type { Lease } from './lease.js';
+import { ConnectionPool } from './pool.js';
+import type { PhysicalConnection } from './pooled-connection.js';
 
 interface Client {
   on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'end', listener: () => void): void;
   removeListener(event: 'error', listener: (error: Error) => void): void;
+  query(sql: string): Promise<unknown>;
   /** The status byte of the last ReadyForQuery; absent in pg before 8.16. */
   getTransactionStatus?(): string | null;
-}
-
-interface Pool {
-  options?: { max?: number };
-  totalCount: number;
-  idleCount: number;
-  waitingCount: number;
 }
 
 const SERVER_TRANSACTIONS: Readonly<Record<string, ServerTransaction>> = {
@@ -26,35 +24,82 @@ const SERVER_TRANSACTIONS: Readonly<Record<string, ServerTransaction>> = {
 // The loss of a connection is told by the statement that waits on it; without a listener Node would end the process.
 const alreadyTold = (): void => undefined;
 
-export function postgresBackend(dataSource: DataSource): Backend {
+class PostgresConnection implements PhysicalConnection {
+  constructor(
+    readonly raw: Client,
+    private readonly release: (destroy: boolean) => void,
+  ) {
+    raw.on('error', alreadyTold);
+  }
+
+  ping(): Promise<unknown> {
+    return this.raw.query('SELECT 1');
+  }
+
+  reset(): Promise<unknown> {
+    return this.raw.query('DISCARD ALL');
+  }
+
+  run(sql: string): Promise<unknown> {
+    return this.raw.query(sql);
+  }
+
+  onLost(lost: () => void): void {
+    this.raw.on('error', lost);
+    this.raw.on('end', lost);
+  }
+
+  close(): void {
+    this.release(true);
+  }
+
+  handBack(): void {
+    this.raw.removeListener('error', alreadyTold);
+    this.release(false);
+  }
+}
+
+export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as {
-    obtainMasterConnection(): Promise<[Client, (error?: Error | boolean) => void]>;
-    master?: Pool;
+    obtainMasterConnection(): Promise<[Client, (destroy: boolean) => void]>;
     createQueryRunner(mode: 'master'): ReturnType<Backend['createRunner']>;
   };
+  const createRunner = driver.createQueryRunner.bind(driver);
+  const obtain = driver.obtainMasterConnection.bind(driver);
+  const pool = new ConnectionPool(async () => new PostgresConnection(...(await obtain())), settings);
   return {
     family: 'postgres',
     isolationLevels: ISOLATION_LEVELS,
-    createRunner: () => driver.createQueryRunner('master'),
-    obtain: async () => {
-      const [raw, release] = await driver.obtainMasterConnection();
-      raw.on('error', alreadyTold);
-      const end = (destroy: boolean): void => {
-        if (!destroy) raw.removeListener('error', alreadyTold);
-        release(destroy);
-      };
-      return { raw, giveBack: () => end(false), destroy: () => end(true) };
-    },
+    createRunner: () => createRunner('master'),
+    obtain: (_holder, patience) => pool.obtain(patience),
+    handOut,
+    invalidate: () => pool.invalidate(),
     sender: null,
-    counters: () => countersOf(driver.master),
+    counters: () => pool.counters(),
     beginStatements,
+    cleanStatements: ['ROLLBACK'],
+    refuseUnsafe: () => undefined,
     endStatements: () => [],
     // pg rejects at the error and learns the status from the message after it: an error of the server tells by itself.
     serverTransaction: (connection, _answer, error) =>
       isFromServer(error) ? 'failed' : (SERVER_TRANSACTIONS[statusOf(connection)] ?? 'unknown'),
     insertedId: () => undefined,
-    dispose: () => undefined,
+    dispose: closeWithDriver(dataSource, pool),
   };
+}
+
+function handOut(lease: Lease): [Client, (destroy?: unknown) => void] {
+  const raw = lease.raw as Client;
+  const end = (destroy?: unknown): void => {
+    if (destroy !== undefined && destroy !== false) lease.destroy();
+    else if (statusOf(raw) === 'I') void lease.release();
+    else
+      raw.query('ROLLBACK').then(
+        () => lease.release(),
+        () => lease.destroy(),
+      );
+  };
+  return [raw, end];
 }
 
 /** The status byte that came with the last answer. */
@@ -71,10 +116,4 @@ function isFromServer(error: unknown): boolean {
 function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
   const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation}`;
   return [`START TRANSACTION${level}${readOnly === true ? ' READ ONLY' : ''}`];
-}
-
-function countersOf(pool: Pool | undefined): PoolCounters {
-  if (pool === undefined) return { limit: 0, total: 0, active: 0, idle: 0, waiting: 0 };
-  const { totalCount: total, idleCount: idle, waitingCount: waiting } = pool;
-  return { limit: pool.options?.max ?? 0, total, idle, active: total - idle, waiting };
 }

@@ -1,7 +1,8 @@
 /** What a session and its query runner know of each other. */
 import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
+import type { Outcome } from '../errors.js';
 import type { TransactionOptions } from './isolation.js';
-import type { LeaseSlot } from './lease.js';
+import type { LeaseOwner, LeaseSlot } from './lease.js';
 
 /** What became of a transaction while a statement was sent. */
 export interface Spoilt {
@@ -9,13 +10,15 @@ export interface Spoilt {
   readonly state: 'failed' | 'gone';
   readonly reason: string;
   readonly error?: unknown;
+  /** What is known of what was done in it, where that is not `rolledBack`. */
+  readonly outcome?: Outcome;
 }
 
 /** The session, as far as its runner knows it. */
 export interface RunnerOwner {
   readonly label: string;
   /** The unit of work that leases are taken for. */
-  readonly identity: object;
+  readonly identity: LeaseOwner;
   /** Where the lease is kept. */
   readonly leaseSlot: LeaseSlot;
   transactionOptions(): TransactionOptions;

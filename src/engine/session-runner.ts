@@ -2,6 +2,7 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
 import { PlainObjectToDatabaseEntityTransformer } from 'typeorm/query-builder/transformer/PlainObjectToDatabaseEntityTransformer.js';
 import type { NestedWork, RunnerOwner, TransactionUse } from './runner-owner.js';
+import { emitInThisContext } from './stream-in-context.js';
 
 /** Makes the runner of one session. */
 export type MakeSessionRunner = (transaction: TransactionUse, owner: RunnerOwner) => QueryRunner;
@@ -61,7 +62,8 @@ export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): Mak
     }
 
     override async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-      const rows = await this.#owner.admit(() => this.#transaction.stream(...given));
+      const plain = await this.#owner.admit(() => this.#transaction.stream(...given));
+      const rows = emitInThisContext(plain);
       const closed = new Promise<void>((resolve) => {
         for (const event of ['end', 'close', 'error']) rows.once(event, () => resolve());
       });

@@ -1,8 +1,7 @@
 /** better-sqlite3 and sql.js: one connection in the process, so everybody has a runner of their own behind one gate. */
-import type { DataSource, QueryRunner } from 'typeorm';
-import { SelfDeadlockError } from '../errors.js';
-import type { Backend, RunAs, ServerTransaction } from './backend.js';
-import { gatedRunner } from './gated-runner.js';
+import type { QueryRunner } from 'typeorm';
+import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
+import { withDeadline } from './deadline.js';
 import type { TransactionOptions } from './isolation.js';
 import type { DriverConnection, LeaseHolder } from './lease.js';
 import { SqliteGate } from './sqlite-gate.js';
@@ -20,23 +19,18 @@ export interface SqliteRunner extends QueryRunner {
   isDirty?: boolean;
 }
 
-export function sqliteBackend(dataSource: DataSource, runAs: RunAs, timeoutMs: () => number): Backend {
+export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as SqliteDriver;
   const gate = new SqliteGate();
   const createRunner = runnerFactory(driver);
 
-  const obtain = async ({ owner, runner, label }: LeaseHolder): Promise<DriverConnection> => {
-    if (gate.owner === owner) {
-      throw new SelfDeadlockError(
-        `${label} holds the SQLite database already and would wait for itself: it has only one connection. Use the ` +
-          'session at hand, or commit first.',
-      );
-    }
+  const enter = async ({ owner, runner }: LeaseHolder): Promise<DriverConnection> => {
     const leave = await gate.enter(owner);
     // Whoever gives it back has the runner; a session that was forgotten with its lease must stay collectable.
     const holder = new WeakRef(runner);
     return {
       raw: driver.databaseConnection,
+      run: async (sql) => driver.databaseConnection.exec(sql),
       giveBack: () => saveIfDirty(driver, holder.deref()).finally(leave),
       destroy: () => {
         undo(driver);
@@ -45,31 +39,28 @@ export function sqliteBackend(dataSource: DataSource, runAs: RunAs, timeoutMs: (
     };
   };
 
-  const previous = Object.getOwnPropertyDescriptor(driver, 'createQueryRunner');
-  Object.defineProperty(driver, 'createQueryRunner', {
-    configurable: true,
-    writable: true,
-    value: () => gatedRunner(createRunner(), obtain, timeoutMs, runAs),
-  });
-
   return {
     family: 'sqlite',
     isolationLevels: ['READ UNCOMMITTED', 'SERIALIZABLE'],
     createRunner,
-    obtain,
+    obtain: (holder, { timeoutMs, timedOut }) =>
+      withDeadline(enter(holder), timeoutMs, timedOut, (late) => void late.giveBack()),
+    // Whoever asks the driver has its only connection at hand.
+    handOut: (lease) => lease.raw,
+    // There is no other connection that could be better.
+    invalidate: () => undefined,
     sender: null,
     counters: () => {
       const active = gate.owner === undefined ? 0 : 1;
       return { limit: 1, total: 1, active, idle: 1 - active, waiting: gate.waiting };
     },
     beginStatements,
+    cleanStatements: ['ROLLBACK'],
+    refuseUnsafe: () => undefined,
     endStatements: ({ readOnly }) => (readOnly === true ? ['PRAGMA query_only = 0'] : []),
     serverTransaction,
     insertedId,
-    dispose: () => {
-      delete (driver as { createQueryRunner?: unknown }).createQueryRunner;
-      if (previous !== undefined) Object.defineProperty(driver, 'createQueryRunner', previous);
-    },
+    dispose: () => undefined,
   };
 }
 
@@ -88,10 +79,22 @@ function beginStatements({ isolation, readOnly }: TransactionOptions): readonly 
   return readOnly === true ? [...level, 'PRAGMA query_only = 1', 'BEGIN'] : [...level, 'BEGIN IMMEDIATE'];
 }
 
-function serverTransaction(connection: unknown): ServerTransaction {
-  const { inTransaction } = connection as SqliteDriver['databaseConnection'];
+function serverTransaction(connection: unknown, answer: unknown): ServerTransaction {
+  const database = connection as SqliteDriver['databaseConnection'];
+  const { inTransaction = answer === undefined ? refusesBegin(database) : undefined } = database;
   if (inTransaction === undefined) return 'unknown';
   return inTransaction ? 'open' : 'none';
+}
+
+/** sql.js does not tell; it is only asked where something failed or is about to be committed. */
+function refusesBegin(database: SqliteDriver['databaseConnection']): boolean {
+  try {
+    database.exec('BEGIN');
+  } catch {
+    return true;
+  }
+  database.exec('ROLLBACK');
+  return false;
 }
 
 function insertedId(connection: unknown, answer: unknown): number | bigint | undefined {

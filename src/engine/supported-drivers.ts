@@ -1,7 +1,7 @@
 /** The drivers that sessions are built on; any other is refused rather than half-served. */
 import type { DataSource } from 'typeorm';
 import { UnusableDataSourceError } from '../errors.js';
-import type { Backend, RunAs } from './backend.js';
+import type { Backend, BackendNeeds } from './backend.js';
 import { mysqlBackend } from './mysql-backend.js';
 import { postgresBackend } from './postgres-backend.js';
 import { sqliteBackend } from './sqlite-backend.js';
@@ -11,7 +11,7 @@ export const SUPPORTED_DRIVERS = ['mysql', 'mariadb', 'postgres', 'better-sqlite
 /** One of `SUPPORTED_DRIVERS`. */
 export type SupportedDriver = (typeof SUPPORTED_DRIVERS)[number];
 
-type BackendFactory = (dataSource: DataSource, runAs: RunAs, timeoutMs: () => number) => Backend;
+type BackendFactory = (needs: BackendNeeds) => Backend;
 
 const BACKENDS: Readonly<Record<SupportedDriver, BackendFactory>> = {
   mysql: mysqlBackend,

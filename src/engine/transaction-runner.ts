@@ -3,11 +3,13 @@ import type { QueryResult, QueryRunner } from 'typeorm';
 import { CommitOutcomeUnknownError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import type { Engine } from './engine.js';
-import { classifyFailure } from './failures.js';
+import { endsTransaction, setsAutocommit } from './ends-transaction.js';
+import { classifyCommitFailure, classifyFailure } from './failures.js';
 import type { TransactionOptions } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { ENDED_BY_STATEMENT, spoiltBy } from './verdict.js';
 
 /** The driver's own query; its last argument is missing in TypeORM's interface. */
 type PlainQuery = (
@@ -24,6 +26,7 @@ export class TransactionRunner implements TransactionUse {
   #options: TransactionOptions = {};
   #wasSeenOpen = false;
   #hasWritten = false;
+  #isAltered = false;
   /** Rejects what was waited for last, when the connection is given up under it; without effect on what was answered. */
   #interrupt: ((reason: unknown) => void) | undefined;
   /** The begin that is under way; a connection that arrives for another one is handed back. */
@@ -64,41 +67,53 @@ export class TransactionRunner implements TransactionUse {
     const options = this.owner.transactionOptions();
     this.engine.refuseUnknownIsolation(options.isolation);
     const attempt = (this.#attempt = {});
-    const lease = await new Promise<Lease>((resolve, reject) => {
-      this.#interrupt = reject;
-      this.engine.acquire({ label, owner: identity, runner: this.runner }).then((arrived) => {
-        if (this.#attempt === attempt) resolve(arrived);
-        // A pool may answer after the wait for it was given up.
-        else void arrived.release();
-      }, reject);
-    });
+    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+    const lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
     this.#slot.lease = lease;
     this.#options = options;
     try {
       for (const sql of this.engine.backend.beginStatements(this.#options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-        this.#believe(await this.#raw(sql));
+        const result = await this.#raw(sql);
+        this.engine.backend.refuseUnsafe(result.raw);
+        this.#believe(result);
       }
+      // Nobody stands between this process and SQLite: it has done what it answered.
+      this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
     } catch (error) {
-      this.#destroy();
+      if (classifyFailure(error).fatal) this.#lose();
+      else this.#destroy();
       throw error;
     }
+  }
+
+  /** A pool may answer after the wait for it was given up: then the connection goes back. */
+  #arriving(acquired: Promise<Lease>, attempt: object): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      acquired.then((arrived) => {
+        if (this.#attempt === attempt) resolve(arrived);
+        else void arrived.release();
+      }, reject);
+    });
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
     if (this.#slot.lease === undefined) await this.begin();
     this.#hasWritten ||= isWrite(sql);
+    const { family } = this.engine.backend;
+    const ends = endsTransaction(sql, family);
+    this.#isAltered ||= setsAutocommit(sql, family);
     let result: QueryResult;
     try {
       result = await this.#raw(sql, parameters);
     } catch (error) {
-      this.#judge(error);
+      this.#judge(error, ends);
       throw error;
     }
-    if (this.#believe(result) === 'none' && this.#wasSeenOpen) {
-      this.owner.spoilt({ state: 'gone', reason: ENDED_BY_STATEMENT });
-    }
+    const told = this.#believe(result);
+    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
     return result;
   }
 
@@ -114,14 +129,15 @@ export class TransactionRunner implements TransactionUse {
     if (!this.isBegun) return;
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
-    if (state === 'none' && this.#wasSeenOpen)
-      this.owner.spoilt({ state: 'gone', reason: ENDED_BY_STATEMENT });
+    if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
   /** Begins, then hands out TypeORM's stream. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
     await this.begin();
-    return this.#plain.stream.apply(this.runner, given);
+    const rows = await this.#plain.stream.apply(this.runner, given);
+    rows.once('error', (error) => this.#judge(error, false));
+    return rows;
   }
 
   /**
@@ -134,12 +150,12 @@ export class TransactionRunner implements TransactionUse {
     try {
       await this.#raw('COMMIT');
     } catch (error) {
-      if (!classifyFailure(error).fatal && this.isBegun) {
+      if (classifyCommitFailure(error).outcome === 'rolledBack' && this.isBegun) {
         await this.rollback();
         throw error;
       }
-      this.#destroy();
-      throw outcomeUnknown('the connection was lost before the answer to COMMIT came', error);
+      this.#lose();
+      throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
     try {
       await this.#giveBack();
@@ -169,17 +185,12 @@ export class TransactionRunner implements TransactionUse {
     this.#interrupt?.(reason);
   }
 
-  #judge(error: unknown): void {
-    const { kind, fatal } = classifyFailure(error);
-    const state = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
-    if (fatal) {
-      this.#destroy();
-      this.owner.spoilt({ state: 'gone', reason: 'its connection was lost', error });
-    } else if (kind === 'transactionLost' || (state === 'none' && this.#wasSeenOpen)) {
-      this.owner.spoilt({ state: 'gone', reason: 'the server has rolled it back', error });
-    } else if (state === 'failed') {
-      this.owner.spoilt({ state: 'failed', reason: 'a statement in it failed', error });
-    }
+  #judge(error: unknown, ends: boolean): void {
+    const { fatal } = classifyFailure(error);
+    const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
+    const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
+    if (fatal) this.#lose();
+    if (spoilt !== undefined) this.owner.spoilt(spoilt);
   }
 
   /** mysql2 never answers a statement whose connection was destroyed: `discard` does. */
@@ -199,11 +210,18 @@ export class TransactionRunner implements TransactionUse {
   async #giveBack(): Promise<void> {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
     for (const sql of this.engine.backend.endStatements(this.#options)) await this.#raw(sql);
-    await this.#end()?.release();
+    if (this.#isAltered) this.#destroy();
+    else await this.#end()?.release();
   }
 
   #destroy(): void {
     this.#end()?.destroy();
+  }
+
+  /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
+  #lose(): void {
+    this.#destroy();
+    this.engine.invalidate();
   }
 
   #end(): Lease | undefined {
@@ -211,11 +229,10 @@ export class TransactionRunner implements TransactionUse {
     this.#slot.lease = undefined;
     this.#wasSeenOpen = false;
     this.#hasWritten = false;
+    this.#isAltered = false;
     return lease;
   }
 }
-
-const ENDED_BY_STATEMENT = 'a statement ended the transaction on the server (DDL, or COMMIT)';
 
 function outcomeUnknown(what: string, cause: unknown): CommitOutcomeUnknownError {
   return new CommitOutcomeUnknownError(

@@ -8,6 +8,8 @@ import {
   hasEngine,
   isDataSource,
   isPlainObject,
+  ENGINE_RULES,
+  type EngineOptions,
   refuseLargerPool,
 } from '../engine/index.js';
 import { CircularDataSourceError, InvalidOptionError, NoDataSourceError } from '../errors.js';
@@ -74,13 +76,13 @@ export class AdoptedDatabase {
 
   /** The options came; they hold for sessions from now on, and none was made yet. */
   configure(options: ScopedSessionModuleOptions): this {
-    const { isolation, readOnly, poolTimeoutMs, gateTimeoutMs, poolSize } = options;
-    refuseLargerPool(this.dataSource, poolSize);
+    const { isolation, readOnly } = options;
+    refuseLargerPool(this.dataSource, options);
     this.#options = options;
     this.site.databases.add(this, options);
     const { settleTimeoutMs } = this.site.databases.settings;
     this.scoped.sessionFactory.configure({ isolation, readOnly, settleTimeoutMs });
-    this.#adoption.engine.configure({ poolSize, poolTimeoutMs, gateTimeoutMs });
+    this.#adoption.engine.configure(engineOptionsOf(options));
     return this;
   }
 
@@ -160,12 +162,17 @@ async function make(
   request: AdoptionRequest,
   site: AdoptionSite,
 ): Promise<Located> {
-  const { poolSize } = await optionsOf(request, site);
+  const { poolSize, maxOverflow = 0 } = await optionsOf(request, site);
   const { entities = [] } = options;
   const all = Array.isArray(entities) ? entities : Object.values(entities as object);
   const union = [...new Set<unknown>([...all, ...featureEntities(site.container, request.name)])];
-  const own = { entities: union, ...(poolSize !== undefined && { poolSize }) };
+  const own = { entities: union, ...(poolSize !== undefined && { poolSize: poolSize + maxOverflow }) };
   return { dataSource: new DataSource({ ...options, ...own } as DataSourceOptions), isOurs: true };
+}
+
+function engineOptionsOf(options: ScopedSessionModuleOptions): EngineOptions {
+  const ofEngine = Object.entries(options).filter(([name]) => Object.hasOwn(ENGINE_RULES, name));
+  return Object.fromEntries(ofEngine);
 }
 
 /** Options that a factory makes; asked for only where nothing else says which database is meant. */

@@ -11,6 +11,8 @@ export interface ScopeSettings {
   readonly label?: string | (() => string);
   /** Who opened it (one application of several in the process); nobody else ends it. */
   readonly owner?: object;
+  /** The unit of work that this one was begun inside. */
+  readonly parent?: Scope | undefined;
 }
 
 /**
@@ -24,6 +26,8 @@ export interface ScopeSettings {
  */
 export class Scope {
   readonly owner: object | undefined;
+  /** The unit of work that this one was begun inside, and that may be waiting for it. */
+  readonly parent: Scope | undefined;
   /** Milliseconds of the monotonic clock at which the scope was opened. */
   readonly openedAt = performance.now();
   /** How the work ended, once that is decided. */
@@ -32,6 +36,8 @@ export class Scope {
   settings: object | undefined;
   /** Why the work was cut short, when it was. */
   endedBy: unknown;
+  /** COMMITs that were sent in it and not refused, so that something of it may be stored. @internal */
+  commits = 0;
   #label: ScopeSettings['label'];
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;
@@ -43,6 +49,7 @@ export class Scope {
   constructor(settings: ScopeSettings = {}) {
     this.#label = settings.label;
     this.owner = settings.owner;
+    this.parent = settings.parent;
   }
 
   /** A random identifier, never taken from a client. */

@@ -1,10 +1,11 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { CommitOutcomeUnknownError, ScopeTimeoutError, suppress, UnfinishedWorkError } from '../errors.js';
+import { CommitOutcomeUnknownError, suppress, UnfinishedWorkError } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { cutShort, settle } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type SessionBase, startedTransactionOf } from './session.js';
 import type { Warn } from './session-options.js';
+import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import type { Transaction } from './transaction.js';
 
 /**
@@ -63,9 +64,13 @@ export class Ending {
   #ending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timeoutMs: number | undefined;
+  /** Streams are not limited, but their end is. */
+  #endTimeoutMs: number | undefined;
   readonly #leave: () => void;
   #isClaimed = false;
   #tellWaiter: (error: Error) => void = () => undefined;
+  /** What is being committed or rolled back now. */
+  #underWay: readonly Transaction[] = [];
 
   constructor(
     readonly scope: Scope,
@@ -112,6 +117,7 @@ export class Ending {
    * and `Infinity` takes the limit away.
    */
   limit(timeoutMs: number): void {
+    if (timeoutMs !== Infinity) this.#endTimeoutMs = timeoutMs;
     const isFirst = this.#timeoutMs === undefined;
     this.#timeoutMs = timeoutMs;
     if (isFirst) this.scope.whenUsed(() => this.#startTimer());
@@ -124,7 +130,8 @@ export class Ending {
     const timeoutMs = this.#timeoutMs!;
     if (timeoutMs === Infinity) return;
     const leftMs = Math.max(0, timeoutMs - (performance.now() - openedAt));
-    this.#timer = setTimeout(() => void this.cutShort(scopeTimeout(label, timeoutMs)), leftMs);
+    const error = (): Error => (this.hasBegun ? endTimeout : scopeTimeout)(label, timeoutMs);
+    this.#timer = setTimeout(() => void this.cutShort(error()), leftMs);
   }
 
   /** Calls `tell` when the work is cut short: it will not come to its own end, or nobody will wait for it. */
@@ -132,9 +139,20 @@ export class Ending {
     this.#tellWaiter = tell;
   }
 
-  /** Ends the work here and now, from outside: its connection is closed, its waiter is told. */
+  /**
+   * Ends the work here and now, from outside: its connection is closed, its waiter is told. Where the end has begun already,
+   * and the database does not answer, it is not waited for any longer.
+   */
   async cutShort(error: Error): Promise<void> {
-    if (this.hasBegun) return this.#ending;
+    if (this.#ending !== undefined) {
+      for (const transaction of this.#underWay) {
+        cutShort(transaction, error);
+        // Whoever was about to send its COMMIT must not take the next connection for it.
+        transaction.spoilt({ state: 'gone', reason: 'its connection was closed', error });
+      }
+      // Its failure is its first caller's.
+      return this.#ending.catch(() => undefined);
+    }
     this.scope.endedBy = error;
     const ended = this.end({ kind: 'aborted', error });
     this.#tellWaiter(error);
@@ -142,11 +160,12 @@ export class Ending {
   }
 
   async #end(completion: Completion): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#limitEnd();
     const transactions = this.sources
       .filter(({ registry }) => registry.has())
       .map(({ registry }) => startedTransactionOf(registry.get()))
       .filter((transaction) => transaction !== undefined);
+    this.#underWay = transactions;
     this.scope.outcome = 'rolledBack';
     try {
       if (completion.kind === 'aborted') transactions.forEach((one) => cutShort(one, completion.error));
@@ -159,9 +178,25 @@ export class Ending {
       try {
         await this.scope.close();
       } finally {
+        clearTimeout(this.#timer);
+        this.#underWay = [];
         this.#left();
       }
     }
+  }
+
+  /** A database that does not answer must not keep the end waiting: it has the time that is left, or some for itself. */
+  #limitEnd(): void {
+    const timeoutMs = this.#endTimeoutMs;
+    if (timeoutMs === undefined) return;
+    const { label, openedAt } = this.scope;
+    const { settleTimeoutMs } = this.options;
+    const isLimited = this.#timeoutMs !== Infinity;
+    // The timer that runs already will do.
+    if (isLimited && timeoutMs - (performance.now() - openedAt) >= settleTimeoutMs) return;
+    const leftMs = isLimited ? settleTimeoutMs : timeoutMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
   }
 
   #left(): void {
@@ -211,13 +246,5 @@ function refuseUnfinished({ state, pending, label }: Transaction): void {
     `${label} returned before all its work was done: a statement that nobody awaited ` +
       `${state.late === undefined ? 'failed' : 'came too late'}. It was rolled back; await everything.`,
     { cause, outcome: 'rolledBack' },
-  );
-}
-
-function scopeTimeout(label: string, timeoutMs: number): ScopeTimeoutError {
-  return new ScopeTimeoutError(
-    `${label} used its session for longer than its ${timeoutMs} ms (scopeTimeoutMs); it was rolled back. Commit before ` +
-      'slow calls to the outside, or raise timeoutMs in @SessionOptions.',
-    { outcome: 'rolledBack' },
   );
 }

@@ -18,12 +18,10 @@ export {
 export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
 export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
 export { SessionBase, startedTransactionOf, transactionOf } from './session.js';
-export {
-  SessionFactory,
-  sessionFactory,
-  type SessionClass,
-  type SessionFactoryOptions,
-} from './session-factory.js';
+export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
+export type { RetryOptions } from './retry.js';
+export { isRetryable } from './retryable.js';
+export { SessionFactory, sessionFactory } from './session-factory.js';
 export { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
 export { type SessionPlace, SessionsOfScopes } from './session-places.js';
 export { StatementResult } from './statement-result.js';

@@ -1,5 +1,6 @@
 /** What a session was asked for and nobody may be waiting for any more; the end of the unit of work waits instead. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { noteFailure } from './retryable.js';
 
 export class PendingWork {
   readonly #promised = new Set<Promise<unknown>>();
@@ -35,6 +36,7 @@ export class PendingWork {
   }
 
   failed(error: unknown): void {
+    noteFailure(error);
     if (this.#isSettling) this.#failedUnseen ??= { error };
   }
 

@@ -2,10 +2,12 @@
 import { integer, readOptions, text } from '../engine/index.js';
 import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
+import type { SessionFactoryOptions } from './factory-options.js';
 import { passOn } from './pass-on.js';
+import { type RetryOptions, retryRule, withRetry } from './retry.js';
 import { SCOPE_RULES, type ScopeOptions } from './scope-options.js';
 import type { SessionApi } from './session-api.js';
-import { SessionFactory, type SessionFactoryOptions } from './session-factory.js';
+import { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
 import { SessionBase, startedTransactionOf } from './session.js';
@@ -14,10 +16,12 @@ import { SessionBase, startedTransactionOf } from './session.js';
 export interface RunOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
   /** What messages call the work. */
   readonly label?: string;
+  /** Runs the work again when it failed and is known to have stored nothing; left out, it runs once. */
+  readonly retry?: RetryOptions;
 }
 
 const { isolation, readOnly } = SCOPE_RULES;
-const RUN_RULES = { isolation, readOnly, timeoutMs: integer(1), label: text };
+const RUN_RULES = { isolation, readOnly, timeoutMs: integer(1), label: text, retry: retryRule };
 
 // The members are put on the prototype below; this gives them their types without writing them down again.
 const PassedOn = class {} as unknown as new () => SessionApi;
@@ -115,13 +119,25 @@ export class ScopedSession extends PassedOn {
    * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
    *
    * @param fn - the work; gets the session, and so does everything it calls
-   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (no limit when left out)
+   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
+   *   called again, in a new scope with a new session, after a failure that left nothing behind
    * @returns what `fn` returns, after the COMMIT was acknowledged
-   * @throws what `fn` throws, else what the commit throws
+   * @throws what `fn` throws, else what the commit throws, in the last attempt; `SS_ERR_INVALID_OPTION`
+   *
+   * @example
+   * ```ts
+   * import type { ScopedSession } from 'nestjs-scoped-session';
+   * export const rename = (session: ScopedSession, id: number, name: string) =>
+   *   session.run(() => session.execute('UPDATE account SET name = :name WHERE id = :id', { id, name }), {
+   *     retry: { times: 3 },
+   *   });
+   * ```
    */
   async run<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
     requireFunction(fn, 'The first argument of run');
-    return this.#place.run(fn, { label: 'scopedSession.run', ...readOptions('run', options, RUN_RULES) });
+    const { retry, ...own } = readOptions('run', options, RUN_RULES);
+    const work = { label: 'scopedSession.run', ...own };
+    return withRetry((counted) => this.#place.run(fn, { ...work, counted }), retry);
   }
 
   /**
@@ -132,8 +148,9 @@ export class ScopedSession extends PassedOn {
    */
   async independently<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
     requireFunction(fn, 'The first argument of independently');
-    const read = readOptions('independently', options, RUN_RULES);
-    return this.#place.independently(fn, { label: 'scopedSession.independently', ...read });
+    const { retry, ...own } = readOptions('independently', options, RUN_RULES);
+    const work = { label: 'scopedSession.independently', ...own };
+    return withRetry((counted) => this.#place.independently(fn, { ...work, counted }), retry);
   }
 
   /** The session that `scope` has. @internal */

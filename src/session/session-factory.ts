@@ -1,46 +1,25 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import {
-  Engine,
-  engineOf,
-  integer,
-  isDataSource,
-  type IsolationLevel,
-  readOptions,
-} from '../engine/index.js';
-import { InvalidOptionError, requireFunction, suppress } from '../errors.js';
-import type { Scope } from '../scope/index.js';
+import { type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
+import { requireFunction, suppress } from '../errors.js';
+import { currentScope, type Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
+import {
+  BEGIN_RULES,
+  type BeginOptions,
+  checked,
+  endingOptionsOf,
+  engineFrom,
+  FACTORY_RULES,
+  type FactorySettings,
+  type SessionFactoryOptions,
+} from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
-import { SessionBase, type SessionBinding } from './session.js';
+import { type Counted, withRetry } from './retry.js';
+import { commitsOf, SessionBase, type SessionBinding } from './session.js';
 import { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
 import { Transaction } from './transaction.js';
 import type { TransactionSettings } from './transaction-settings.js';
-
-/** The class that a factory makes sessions of: `SessionBase` or one that extends it. */
-export type SessionClass = new (...given: ConstructorParameters<typeof SessionBase>) => SessionBase;
-
-/** Options of a factory: those of its sessions, and what only the factory knows. */
-export interface SessionFactoryOptions extends SessionOptions {
-  /** Where sessions get their connections, instead of the first argument. */
-  readonly dataSource?: DataSource | Engine;
-  /** A class of your own that extends `SessionBase`. */
-  readonly sessionClass?: SessionClass;
-  /** Gets warnings that no caller waits for. Default: `process.emitWarning`. */
-  readonly warn?: Warn;
-  /** Milliseconds that the end of a scope waits for statements which nobody awaited. Default 5 000. */
-  readonly settleTimeoutMs?: number;
-}
-
-const FACTORY_RULES = {
-  ...SESSION_RULES,
-  dataSource: engineFrom,
-  sessionClass: sessionClassFrom,
-  warn: warnFrom,
-  settleTimeoutMs: integer(0),
-};
-
-type FactorySettings = Omit<SessionFactoryOptions, 'dataSource'> & { readonly dataSource?: Engine };
 
 /**
  * Makes sessions.
@@ -133,12 +112,25 @@ export class SessionFactory {
   /**
    * Runs `fn` with a new session in a transaction: commits when it returns, rolls back when it throws, closes always.
    *
-   * @throws what `fn` or the commit throws; an error of the clean-up is attached to it (`suppressed`)
+   * @param options - those of the session, and `retry`: `fn` is called again, with a new session, after a failure that left
+   *   nothing behind
+   * @throws what `fn` or the commit throws, in the last attempt; an error of the clean-up is attached to it (`suppressed`);
+   *   `SS_ERR_INVALID_OPTION`
    */
-  async begin<T>(fn: (session: SessionBase) => Promise<T>, overrides?: SessionOptions): Promise<T> {
+  async begin<T>(fn: (session: SessionBase) => Promise<T>, options?: BeginOptions): Promise<T> {
     requireFunction(fn, 'The first argument of begin');
+    const { retry, ...overrides } = readOptions('begin', options, BEGIN_RULES);
+    return withRetry((counted) => this.#begin(fn, overrides, counted), retry);
+  }
+
+  async #begin<T>(
+    fn: (session: SessionBase) => Promise<T>,
+    overrides: SessionOptions,
+    counted: Counted | undefined,
+  ): Promise<T> {
     // It is closed whatever happens: nobody can forget it.
     const session = this.#make(overrides, undefined, () => undefined);
+    counted?.(commitsOf(session));
     try {
       await session.begin();
       const result = await fn(session);
@@ -209,37 +201,7 @@ class Binding implements SessionBinding, TransactionSettings {
     const transaction = new Transaction(this.engine, this);
     if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
     else this.enlist(transaction, session);
+    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
     return transaction;
   }
 }
-
-/** The level must exist on the database, whichever of the two was given last. */
-function checked(settings: FactorySettings): FactorySettings {
-  settings.dataSource?.refuseUnknownIsolation(settings.isolation);
-  return settings;
-}
-
-function endingOptionsOf({ warn = warnProcess, settleTimeoutMs = 5_000 }: FactorySettings): EndingOptions {
-  return { commit: 'onSuccess', warn, settleTimeoutMs };
-}
-
-function engineFrom(value: unknown, name: string): Engine {
-  if (value instanceof Engine) return value;
-  if (isDataSource(value)) return engineOf(value);
-  throw new InvalidOptionError(`${name} must be a TypeORM DataSource or an engine made by createEngine.`);
-}
-
-function sessionClassFrom(value: unknown, name: string): SessionClass {
-  const isSessionClass =
-    typeof value === 'function' && (value === SessionBase || value.prototype instanceof SessionBase);
-  if (!isSessionClass)
-    throw new InvalidOptionError(`${name} must be SessionBase or a class that extends it.`);
-  return value as unknown as SessionClass;
-}
-
-function warnFrom(value: unknown, name: string): Warn {
-  if (typeof value !== 'function') throw new InvalidOptionError(`${name} must be a function.`);
-  return value as Warn;
-}
-
-const warnProcess: Warn = (message) => process.emitWarning(message, { type: 'ScopedSessionWarning' });

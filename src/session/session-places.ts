@@ -10,10 +10,11 @@ import {
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
 import { Ending, type EndingWatch } from './ending.js';
+import type { Counted } from './retry.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
-import { type SessionBase, startedTransactionOf } from './session.js';
+import { commitsOf, type SessionBase, startedTransactionOf } from './session.js';
 import type { Transaction } from './transaction.js';
 
 export type Work<T> = (session: SessionBase) => Promise<T> | T;
@@ -21,6 +22,8 @@ export type Work<T> = (session: SessionBase) => Promise<T> | T;
 /** What `run` sets for its unit of work. */
 export interface WorkOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
   readonly label: string;
+  /** Is told where the unit's COMMITs are counted. */
+  readonly counted?: Counted | undefined;
 }
 
 export interface SessionPlace {
@@ -64,9 +67,10 @@ export class SessionsOfScopes implements SessionPlace {
     this.factory.noticeForgotten(session, transaction);
   }
 
-  async run<T>(work: Work<T>, { label, ...own }: WorkOptions): Promise<T> {
-    const scope = new Scope({ label });
+  async run<T>(work: Work<T>, { label, counted, ...own }: WorkOptions): Promise<T> {
+    const scope = new Scope({ label, parent: currentScope() });
     configureScope(scope, own);
+    counted?.(scope);
     const ending = new Ending(scope, [this], this.factory.endingOptions, this.watch);
     ending.claim();
     if (own.timeoutMs !== undefined) ending.limit(own.timeoutMs);
@@ -112,13 +116,22 @@ export class SessionsOfKeys implements SessionPlace {
   }
 
   /** The key's session, committed and removed: what runs under the same key meanwhile takes part. */
-  async run<T>(work: Work<T>): Promise<T> {
+  async run<T>(work: Work<T>, { counted }: WorkOptions): Promise<T> {
     const session = this.registry.get();
+    // What the key had begun before is undone with the work, and cannot be run again; nor is another session's seen.
+    let isWhole = startedTransactionOf(session)?.isConnected !== true;
+    const own = commitsOf(session);
+    counted?.({
+      get commits() {
+        return isWhole ? own.commits : 1;
+      },
+    });
     try {
       const result = await work(session);
       await session.commit();
       return result;
     } catch (error) {
+      isWhole &&= this.registry.has() && this.registry.get() === session;
       await session.rollback().catch((later: unknown) => suppress(error, later));
       throw error;
     } finally {

@@ -13,6 +13,7 @@ import { InvalidParameterError, requireFunction, UnboundSessionError } from '../
 import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
 import { NestedTransaction } from './nested-transaction.js';
+import type { CommitCount } from './retry.js';
 import type { SessionApi } from './session-api.js';
 import { TRANSACTION_RULES } from './session-options.js';
 import type { StatementResult } from './statement-result.js';
@@ -199,6 +200,15 @@ export class SessionBase implements SessionApi {
   [inspect.custom](): string {
     return `Session ${JSON.stringify(this.toJSON())}`;
   }
+}
+
+/** Counts the session's COMMITs, also of one that was not used yet. */
+export function commitsOf(session: SessionBase): CommitCount {
+  return {
+    get commits() {
+      return startedTransactionOf(session)?.state.commits ?? 0;
+    },
+  };
 }
 
 const UNBOUND =

@@ -4,8 +4,10 @@ import {
   AutobeginDisabledError,
   IllegalStateChangeError,
   PendingRollbackError,
+  ScopedSessionError,
   SessionClosedError,
 } from '../errors.js';
+import { hasUnknownOutcome, mayHaveCommitted } from './retryable.js';
 
 export class TransactionState {
   /** True from `begin()` or the first statement to commit or rollback, whether or not a connection is held yet. */
@@ -16,11 +18,20 @@ export class TransactionState {
   #isSealed = false;
   #ended: { readonly cause: unknown } | undefined;
   #late: SessionClosedError | undefined;
+  /** COMMITs that were sent and not refused, of a session that is in no scope. */
+  commits = 0;
+  #isCommitSent = false;
 
+  /** @param scope - counts the COMMITs of all its sessions */
   constructor(
     private readonly transaction: { readonly label: string },
     private readonly autobegin: boolean,
+    private readonly scope?: { commits: number },
   ) {}
+
+  get #counter(): { commits: number } {
+    return this.scope ?? this;
+  }
 
   get label(): string {
     return this.transaction.label;
@@ -78,15 +89,20 @@ export class TransactionState {
   refuseSpoilt(): void {
     if (this.#spoilt === undefined) return;
     const { reason, error } = this.#spoilt;
+    const known = this.#spoilt.outcome ?? (error instanceof ScopedSessionError ? error.outcome : undefined);
     throw new PendingRollbackError(
       `The transaction of ${this.label} cannot go on: ${reason}. Call rollback(); the next statement begins a new one.`,
-      { ...(error !== undefined && { cause: error }), outcome: 'rolledBack' },
+      { ...(error !== undefined && { cause: error }), outcome: known ?? 'rolledBack' },
     );
   }
 
   /** @param depth - the savepoints open at this moment; the rollback of one of them mends what only failed */
   spoil(what: Spoilt, depth: number): void {
-    this.#spoilt ??= { ...what, depth: what.state === 'gone' ? 0 : depth };
+    if (mayHaveCommitted(what)) this.#counter.commits += 1;
+    const isGone = what.state === 'gone';
+    this.#spoilt ??= { ...what, depth: isGone ? 0 : depth };
+    // Told is what happened first; where the server has lost it all since, no savepoint mends that.
+    if (isGone) this.#spoilt = { ...this.#spoilt, depth: 0 };
   }
 
   /** The savepoint number `depth` (1 is the outermost) is about to be rolled back: can the server do that? */
@@ -96,6 +112,20 @@ export class TransactionState {
 
   rolledBackTo(): void {
     this.#spoilt = undefined;
+  }
+
+  /** COMMIT is on its way: from now on something may be stored. */
+  commitSent(): void {
+    this.#isCommitSent = true;
+    this.#counter.commits += 1;
+  }
+
+  /** It was refused, or could not be sent, or its answer was lost. */
+  commitFailed(error: unknown, isConnected: boolean): void {
+    if (this.#isCommitSent && !hasUnknownOutcome(error)) this.#counter.commits -= 1;
+    this.#isCommitSent = false;
+    // As in SQLAlchemy, a session whose COMMIT failed is inactive until rollback().
+    if (!isConnected) this.#spoilt ??= { state: 'gone', reason: 'its COMMIT failed', error, depth: 0 };
   }
 
   /** From now on only the end may send. */
@@ -119,6 +149,7 @@ export class TransactionState {
     this.hasBegun = false;
     this.rollbackOnly = undefined;
     this.#spoilt = undefined;
+    this.#isCommitSent = false;
   }
 }
 

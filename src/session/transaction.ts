@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import {
   type Engine,
   type IsolationLevel,
+  type LeaseOwner,
   LeaseSlot,
   type RunnerOwner,
   type Spoilt,
@@ -38,7 +39,7 @@ export class Transaction implements RunnerOwner, Whole {
     readonly engine: Engine,
     readonly settings: TransactionSettings,
   ) {
-    this.state = new TransactionState(this, settings.autobegin);
+    this.state = new TransactionState(this, settings.autobegin, settings.scope);
     const { isolationLevel } = engine.dataSource.options as { isolationLevel?: IsolationLevel };
     this.#options = new AgreedOptions(settings, isolationLevel);
   }
@@ -48,7 +49,7 @@ export class Transaction implements RunnerOwner, Whole {
   }
 
   /** The unit of work that connections are leased for; not the transaction itself, which must stay collectable. */
-  get identity(): object {
+  get identity(): LeaseOwner {
     return this.settings.scope ?? this.leaseSlot;
   }
 
@@ -149,10 +150,10 @@ export class Transaction implements RunnerOwner, Whole {
         this.runner.confirm();
         this.state.refuseCommit();
         lastCheck();
+        this.state.commitSent();
         await this.runner.commit();
       } catch (error) {
-        // As in SQLAlchemy, a session whose COMMIT failed is inactive until rollback().
-        if (!this.isConnected) this.state.spoil({ state: 'gone', reason: 'its COMMIT failed', error }, 0);
+        this.state.commitFailed(error, this.isConnected);
         throw error;
       }
     });

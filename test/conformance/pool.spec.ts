@@ -120,7 +120,7 @@ onEach(SERVERS, (database) => {
 onEach(KINDS, (database) => {
   const size = database.kind === 'sqljs' ? 1 : 2;
 
-  it('POOL-03: one more than the limit waits until the deadline, and is told the counters (deviation: there is no overflow)', async () => {
+  it('POOL-03: one more than the limit waits until the deadline, and is told the counters (deviation: the message is ours)', async () => {
     const test = await pool(database, size);
     const holders = await hold(test, size);
     setDeadline(test, 50);

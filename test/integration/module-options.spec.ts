@@ -140,10 +140,16 @@ describe('options take effect:', () => {
       imports: [TypeOrmModule.forRoot(on.options({ poolSize: 1 })), ScopedSessionModule.forRoot(options)],
     });
     const session = app.get(ScopedSession);
-    await session.run(async () => {
+    const [holds, refused] = [signal(), signal()];
+    const held = session.run(async () => {
       await session.execute('SELECT 1');
-      await expect(session.independently(() => session.scalar('SELECT 2'))).rejects.toThrow(PoolTimeoutError);
+      holds.resolve();
+      await refused.promise;
     });
+    await holds.promise;
+    await expect(session.run(() => session.scalar('SELECT 2'))).rejects.toThrow(PoolTimeoutError);
+    refused.resolve();
+    await held;
   });
 
   it('isolation', async () => {

@@ -1,4 +1,5 @@
 /** One request, one session: what the client is told and what the database has, on both platforms and all databases. */
+import { engineOf } from '../../src/engine/index.js';
 import {
   Body,
   type CallHandler,
@@ -294,12 +295,7 @@ onEach(KINDS, (database) => {
         ? stored()
         : (await database.ask<{ text: string }>('SELECT text FROM note ORDER BY id')).map(({ text }) => text);
     const leases = (): number => {
-      const { pool, master } = test.dataSource.driver as unknown as {
-        pool?: { _allConnections: { length: number }; _freeConnections: { length: number } };
-        master?: { totalCount: number; idleCount: number };
-      };
-      if (pool !== undefined) return pool._allConnections.length - pool._freeConnections.length;
-      return master === undefined ? 0 : master.totalCount - master.idleCount;
+      return engineOf(test.dataSource).status().active;
     };
 
     beforeEach(async () => {

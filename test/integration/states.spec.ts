@@ -5,6 +5,7 @@ import {
   IllegalStateChangeError,
   PendingRollbackError,
   PoolTimeoutError,
+  SelfDeadlockError,
   runInScope,
   ScopeTimeoutError,
   SessionClosedError,
@@ -391,7 +392,7 @@ onEach(SERVERS, (database) => {
       },
       { label: 'greedy' },
     );
-    await expect(work).rejects.toThrow(PoolTimeoutError);
+    await expect(work).rejects.toThrow(SelfDeadlockError);
     expect(await texts(test.dataSource)).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import { Pool as PostgresPool } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
 import { checkInvariants, type Watched } from './invariants.js';
+import type { ServerAddress } from './mariadb-server.js';
 
 export const KINDS = ['mariadb', 'sqljs', 'postgres'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -34,10 +35,15 @@ export function onEach(kinds: readonly Kind[], tests: (database: TestDatabase) =
   }
 }
 
-/** Makes a database for this file (or this describe), and checks the invariants after each test in it. */
-export function useDatabase(kind: Kind): TestDatabase {
+/**
+ * Makes a database for this file (or this describe), and checks the invariants after each test in it.
+ *
+ * @param mysql - where the server is, once it runs; left out, the one that all files share
+ */
+export function useDatabase(kind: Kind, mysql: () => ServerAddress = () => inject('mysql')): TestDatabase {
   const name = `t_${randomBytes(6).toString('hex')}`;
-  const backend = kind === 'mariadb' ? onMysql(name) : kind === 'postgres' ? onPostgres(name) : inMemory();
+  const backend =
+    kind === 'mariadb' ? onMysql(name, mysql) : kind === 'postgres' ? onPostgres(name) : inMemory();
   const watched = new Set<Watched>();
   beforeAll(() => backend.create());
   afterAll(() => backend.drop());
@@ -69,11 +75,12 @@ interface Backend {
   ask(sql: string): Promise<object[]>;
 }
 
-function onMysql(name: string): Backend {
-  const address = inject('mysql');
+function onMysql(name: string, server: () => ServerAddress): Backend {
+  let address: ServerAddress;
   let admin: MysqlPool;
   return {
     create: async () => {
+      address = server();
       admin = createPool({ ...address, connectionLimit: 2 });
       await admin.query(`CREATE DATABASE ${name}`);
       await admin.query(`CREATE USER ${name} IDENTIFIED BY ''`);

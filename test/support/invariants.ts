@@ -2,6 +2,7 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { DataSource } from 'typeorm';
 import { expect } from 'vitest';
+import { engineOf, hasEngine } from '../../src/engine/index.js';
 import type { Kind } from './databases.js';
 import { quiet } from './quiet.js';
 import { waitUntil } from './wait-until.js';
@@ -47,18 +48,20 @@ interface PostgresPool {
   waitingCount: number;
 }
 
-/** I1: all connections are back, nobody waits; asked of the driver's own pool, not of ours. */
-async function poolIsFull({ driver }: DataSource): Promise<void> {
+/** I1: all connections are back, nobody waits. What the driver's own pool has lent is what ours has at rest. */
+async function poolIsFull(dataSource: DataSource): Promise<void> {
+  const { driver } = dataSource;
+  const atRest = (): number => (hasEngine(dataSource) ? engineOf(dataSource).status().idle : 0);
   const { pool, master } = driver as unknown as { pool?: MysqlPool; master?: PostgresPool };
   if (pool !== undefined) {
     await waitUntil(
       'I1: the pool is full',
-      () => pool._freeConnections.length === pool._allConnections.length,
+      () => pool._freeConnections.length + atRest() === pool._allConnections.length,
     );
     expect(pool._connectionQueue.length, 'I1: nobody waits').toBe(0);
     expect(pool._allConnections.length).toBeLessThanOrEqual(pool.config.connectionLimit);
   } else if (master !== undefined) {
-    await waitUntil('I1: the pool is full', () => master.idleCount === master.totalCount);
+    await waitUntil('I1: the pool is full', () => master.idleCount + atRest() === master.totalCount);
     expect(master.waitingCount, 'I1: nobody waits').toBe(0);
     expect(master.totalCount).toBeLessThanOrEqual(master.options.max);
   }

@@ -53,6 +53,13 @@ function addressOf(url: string): ServerAddress {
 
 const findServer = (): string | undefined => findProgram(['mariadbd', 'mysqld']);
 
+/** A server of the caller's own, for faults that its neighbours would feel: those need the server's program. */
+export async function ownMysqlServer(settings: readonly string[] = []): Promise<PrivateServer> {
+  const program = findServer() ?? install();
+  if (program !== undefined) return startPrivate(program, settings);
+  throw new Error('Faults of a server need mariadbd or mysqld on the PATH (Debian: mariadb-server-core).');
+}
+
 /** The server's files without a service; said aloud, for it changes the machine. */
 function install(): string | undefined {
   const aptGet = findProgram(['apt-get']);
@@ -69,10 +76,7 @@ function install(): string | undefined {
 }
 
 /** @param settings - further options of the server, such as `--innodb-lock-wait-timeout=1` */
-export async function startPrivate(
-  program: string,
-  settings: readonly string[] = [],
-): Promise<PrivateServer> {
+async function startPrivate(program: string, settings: readonly string[] = []): Promise<PrivateServer> {
   const directory = temporaryDirectory();
   const port = await freePort();
   const data = `${directory}/data`;

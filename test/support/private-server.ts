@@ -1,14 +1,23 @@
 /** Starts a database server of our own: on a temporary directory, on a free port of the loopback, gone at the end. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { waitUntil } from './wait-until.js';
 
 export interface PrivateServer {
   readonly port: number;
-  readonly process: ChildProcess;
   readonly directory: string;
+  /** Stops it in the middle of whatever it does (SIGSTOP): its connections stay, and nobody answers. */
+  pause(): Promise<void>;
+  /** Lets it go on where it was paused. */
+  resume(): void;
+  /** Ends it as a power cut would (SIGKILL); resolves when it is gone. Its data stay. */
+  kill(): Promise<void>;
+  /** Starts it again after kill(), on the same port and the same data. */
+  restart(): Promise<void>;
+  /** Kills it and removes its directory. */
   stop(): Promise<void>;
 }
 
@@ -48,14 +57,65 @@ export function temporaryDirectory(owner?: { uid: number; gid: number }): string
   return directory;
 }
 
-/** Runs the server until `isReady` says so; kills it and removes its directory at the end. */
+interface Place {
+  readonly directory: string;
+  readonly port: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Runs the server, from the moment that `isReady` says so. */
 export async function startServer(
   command: readonly [string, ...string[]],
-  place: { readonly directory: string; readonly port: number; readonly uid?: number; readonly gid?: number },
+  place: Place,
   isReady: () => Promise<boolean>,
 ): Promise<PrivateServer> {
-  const [program, ...given] = command;
-  const { directory, port, uid, gid } = place;
+  const { directory, port } = place;
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const run = (): Promise<RunningServer> => runServer(command, place, isReady);
+  let running = await run().catch((error: unknown) => {
+    remove();
+    throw error;
+  });
+  return {
+    port,
+    directory,
+    pause: async () => {
+      running.child.kill('SIGSTOP');
+      await waitUntil('the server has stopped', () => isStopped(running.child.pid));
+    },
+    resume: () => void running.child.kill('SIGCONT'),
+    kill: () => running.kill(),
+    restart: async () => {
+      await running.kill();
+      running = await run();
+    },
+    stop: async () => {
+      await running.kill();
+      remove();
+    },
+  };
+}
+
+/** A signal is on its way for a moment; Linux says when it has arrived. */
+function isStopped(pid: number | undefined): boolean {
+  try {
+    return /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+interface RunningServer {
+  readonly child: ChildProcess;
+  kill(): Promise<void>;
+}
+
+async function runServer(
+  [program, ...given]: readonly [string, ...string[]],
+  { directory, uid, gid }: Place,
+  isReady: () => Promise<boolean>,
+): Promise<RunningServer> {
   const log: string[] = [];
   const child = spawn(program, given, {
     cwd: directory,
@@ -65,22 +125,23 @@ export async function startServer(
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = async (): Promise<void> => {
+  // Whatever ends the test run must not leave a server behind.
+  const atExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', atExit);
+  const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
     await exited;
-    rmSync(directory, { recursive: true, force: true });
+    process.off('exit', atExit);
   };
   const until = Date.now() + 30_000;
   while (!(await isReady())) {
     if (child.exitCode !== null || Date.now() > until) {
-      await stop();
+      await kill();
       throw new Error(`${program} did not start:\n${log.join('').slice(-3000)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  // Whatever ends the test run must not leave a server behind.
-  process.once('exit', () => child.kill('SIGKILL'));
-  return { port, process: child, directory, stop };
+  return { child, kill };
 }
 
 /** The user that PostgreSQL may run as, where we are root. */

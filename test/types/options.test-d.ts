@@ -106,6 +106,16 @@ export async function blocks(session: Session, scoped: ScopedSession): Promise<v
   await scoped.run(async () => 1, { label: 'nightly', timeoutMs: 5_000 });
   // @ts-expect-error: an option that there is not
   await scoped.run(async () => 1, { retries: 3 });
+  await scoped.run(async () => 1, { retry: { times: 3, delayMs: 10, on: (_, attempt) => attempt < 2 } });
+  await factory.begin(async () => 1, { isolation: 'SERIALIZABLE', retry: { times: 3 } });
+  // @ts-expect-error: how often must be said
+  await scoped.run(async () => 1, { retry: { delayMs: 10 } });
+  // @ts-expect-error: an object, for a number alone does not say what it counts
+  await factory.begin(async () => 1, { retry: 3 });
+  // @ts-expect-error: the answer is needed at once
+  await scoped.independently(async () => 1, { retry: { times: 1, on: async () => true } });
+  // @ts-expect-error: only a whole unit of work can be run again
+  factory.create({ retry: { times: 1 } });
   // @ts-expect-error: there is nothing to run
   await scoped.independently();
   await runInScope(async () => 1, { label: () => 'late' });

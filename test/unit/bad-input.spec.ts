@@ -86,6 +86,31 @@ const REFUSED: readonly (readonly [call: string, run: () => unknown, cure: RegEx
     () => factory.configure(wrong({ nonsense: 1 })),
     /knows no option "nonsense"/,
   ],
+  [
+    'factory.begin(fn, { retry: {} })',
+    () => factory.begin(async () => 1, wrong({ retry: {} })),
+    /retry of begin must say times: how many further attempts/,
+  ],
+  [
+    'factory.begin(fn, { nonsense })',
+    () => factory.begin(async () => 1, wrong({ nonsense: 1 })),
+    /begin knows no option "nonsense". It knows: isolation/,
+  ],
+  [
+    'scoped.run(fn, { retry: 3 })',
+    () => scoped.run(() => 1, wrong({ retry: 3 })),
+    /retry must be a plain object/,
+  ],
+  [
+    'scoped.run(fn, { retry: { times: -1 } })',
+    () => scoped.run(() => 1, { retry: { times: -1 } }),
+    /times of retry must be a whole number from 0 to 100, not -1/,
+  ],
+  [
+    'scoped.independently(fn, { retry: { time } })',
+    () => scoped.independently(() => 1, wrong({ retry: { time: 1 } })),
+    /retry knows no option "time". It knows: times, on, delayMs/,
+  ],
   ['factory.begin()', () => factory.begin(wrong(undefined)), /first argument of begin must be a function/],
   ['scopedSession()', () => scopedSession(wrong(undefined)), /takes a factory made by sessionFactory/],
   [

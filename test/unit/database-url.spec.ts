@@ -256,7 +256,7 @@ describe('the password of a URL', () => {
     expect(JSON.parse(JSON.stringify(engine))).toEqual({
       type: 'mysql',
       database: 'bank',
-      limit: 0,
+      limit: 10,
       total: 0,
       idle: 0,
       active: 0,

@@ -7,7 +7,13 @@ function aLease() {
   const giveBack = vi.fn<() => Promise<void>>(async () => undefined);
   const destroy = vi.fn<() => void>();
   const ended = vi.fn<() => void>();
-  return { raw, giveBack, destroy, ended, lease: new Lease({ raw, giveBack, destroy }, ended) };
+  return {
+    raw,
+    giveBack,
+    destroy,
+    ended,
+    lease: new Lease({ raw, run: async () => undefined, giveBack, destroy }, ended),
+  };
 }
 
 describe('a lease', () => {

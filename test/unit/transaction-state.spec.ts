@@ -2,6 +2,7 @@
 import {
   AutobeginDisabledError,
   IllegalStateChangeError,
+  CommitOutcomeUnknownError,
   PendingRollbackError,
   type ScopedSessionError,
   SessionClosedError,
@@ -82,6 +83,24 @@ describe('a transaction', () => {
     state.spoil({ state: 'failed', reason: 'a statement in it failed' }, 2);
     expect(thrownBy(() => state.refuseSpoilt()).message).toContain('its connection was lost');
     expect('cause' in thrownBy(() => state.refuseSpoilt())).toBe(false);
+  });
+
+  it('is mended by no savepoint once the server has lost it, and still says what happened first', () => {
+    const state = stateOf();
+    state.spoil({ state: 'failed', reason: 'a statement in it failed' }, 2);
+    state.spoil({ state: 'gone', reason: 'its connection was lost' }, 2);
+    expect(state.canRollBackTo(1)).toBe(false);
+    expect(thrownBy(() => state.refuseSpoilt()).message).toContain('a statement in it failed');
+  });
+
+  it('claims nothing of what it had done where that is not known', () => {
+    const ended = stateOf();
+    ended.spoil({ state: 'gone', reason: 'a statement ended it', outcome: 'unknown' }, 0);
+    expect(thrownBy(() => ended.refuseSpoilt()).outcome).toBe('unknown');
+    const inDoubt = stateOf();
+    const error = new CommitOutcomeUnknownError('no answer', { outcome: 'unknown' });
+    inDoubt.spoil({ state: 'gone', reason: 'its COMMIT failed', error }, 0);
+    expect(thrownBy(() => inDoubt.refuseSpoilt()).outcome).toBe('unknown');
   });
 
   it('that is marked rollback-only goes on, and is not committed', () => {

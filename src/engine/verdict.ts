@@ -1,0 +1,29 @@
+/** What a statement has done to its transaction: the server's word outranks the table, and the table what we thought. */
+import type { ServerTransaction } from './backend.js';
+import { classifyFailure, isRollbackOnly, reasonFor } from './failures.js';
+import type { Spoilt } from './runner-owner.js';
+
+/** Whether what was done before it is stored depends on the statement. */
+export const ENDED_BY_STATEMENT: Spoilt = {
+  state: 'gone',
+  reason: 'a statement ended the transaction on the server (DDL, or COMMIT)',
+  outcome: 'unknown',
+};
+
+/**
+ * What is left of a transaction in which a statement failed; undefined where it may go on.
+ *
+ * @param ends - the statement was one that ends the transaction when it succeeds, and perhaps when it fails
+ * @param told - what the server says of the transaction; not believed where the connection was lost
+ */
+export function spoiltBy(error: unknown, ends: boolean, told: ServerTransaction): Spoilt | undefined {
+  if (ends) return { ...ENDED_BY_STATEMENT, error };
+  const failure = classifyFailure(error);
+  const { kind, fatal } = failure;
+  if (fatal) return { state: 'gone', reason: reasonFor(kind, error), error };
+  if (told === 'none' || (kind === 'transactionLost' && told !== 'failed'))
+    return { state: 'gone', reason: reasonFor('transactionLost', error), error };
+  if (told === 'failed' || isRollbackOnly(failure))
+    return { state: 'failed', reason: reasonFor(kind, error), error };
+  return undefined;
+}
