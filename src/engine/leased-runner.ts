@@ -34,6 +34,8 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
   const owner: LeaseOwner = {};
   let leasing: Promise<Lease> | undefined;
   let mayBeOpen = false;
+  /** The connection was lost; until the release, what is sent there is told so by the driver. */
+  let isLost = false;
 
   const lease = async (): Promise<Lease> => {
     // TypeORM's own refuses a runner that was given back, and says so in its words.
@@ -54,7 +56,8 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
   const giveBack = async (): Promise<void> => {
     const held = leasing === undefined ? undefined : await leasing.catch(() => undefined);
     leasing = undefined;
-    if (held?.raw === undefined) return;
+    if (held === undefined) return;
+    if (isLost) return held.destroy();
     try {
       if (!isClean(held)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
@@ -64,9 +67,6 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
       await held.release();
     } catch {
       held.destroy();
-    } finally {
-      leasing = undefined;
-      mayBeOpen = false;
     }
   };
 
@@ -82,8 +82,8 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
         mayBeOpen ||= engine.backend.serverTransaction(held.raw, result.raw) === 'open';
         return useStructuredResult ? result : (result.raw as unknown);
       } catch (error) {
-        if (classifyFailure(error).fatal) {
-          held.destroy();
+        if (classifyFailure(error).fatal && !isLost) {
+          isLost = true;
           engine.invalidate();
         }
         throw error;

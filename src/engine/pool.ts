@@ -6,8 +6,10 @@ import { type PhysicalConnection, PooledConnection } from './pooled-connection.j
 
 /** A rest after which `ifIdle` asks whether the connection lives. */
 const IDLE_MS = 500;
-/** A server that does not answer a ping in this time is not waited for. */
-const PING_TIMEOUT_MS = 1_000;
+/** A server that does not answer a ping, or a reset, in this time is not waited for. */
+const ANSWER_TIMEOUT_MS = 1_000;
+
+const noAnswer = (): Error => new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS} ms.`);
 
 interface Waiter {
   readonly resolve: (connection: PooledConnection | Promise<PooledConnection>) => void;
@@ -101,9 +103,8 @@ export class ConnectionPool {
 
   /** One dead connection at rest means that the others are dead too: none of them is asked, all are replaced. */
   async #alive(connection: PooledConnection): Promise<PooledConnection> {
-    const late = (): Error => new Error(`The server did not answer a ping within ${PING_TIMEOUT_MS} ms.`);
     try {
-      await withDeadline(connection.physical.ping(), PING_TIMEOUT_MS, late, () => undefined);
+      await withDeadline(connection.physical.ping(), ANSWER_TIMEOUT_MS, noAnswer, () => undefined);
       return connection;
     } catch {
       this.#close(connection);
@@ -148,13 +149,11 @@ export class ConnectionPool {
     const { resetOnReturn } = this.settings();
     if (resetOnReturn === 'destroy') return this.discard(connection);
     if (resetOnReturn === 'rollback') return this.#keep(connection);
-    return connection.physical
-      .reset()
-      .then(() => this.#initialize(connection.physical))
-      .then(
-        () => this.#keep(connection),
-        () => this.discard(connection),
-      );
+    const asNew = connection.physical.reset().then(() => this.#initialize(connection.physical));
+    return withDeadline(asNew, ANSWER_TIMEOUT_MS, noAnswer, () => undefined).then(
+      () => this.#keep(connection),
+      () => this.discard(connection),
+    );
   }
 
   #keep(connection: PooledConnection): void {

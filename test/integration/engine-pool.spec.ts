@@ -64,6 +64,20 @@ onEach(SERVERS, (database) => {
     await expect(first.query('SELECT 1')).rejects.toThrow('released');
   });
 
+  it('a plain runner whose connection was lost says so until it is released, and gives nothing back', async () => {
+    const { dataSource } = await ours(database, { poolSize: 1 });
+    const runner = dataSource.createQueryRunner();
+    const asked =
+      database.kind === 'mariadb' ? 'SELECT CONNECTION_ID() AS n' : 'SELECT pg_backend_pid() AS n';
+    const [row] = (await runner.query(asked)) as [{ n: number | string }];
+    await kill(Number(row.n));
+    for (let round = 0; round < 2; round += 1)
+      await expect(runner.query(asked)).rejects.toThrow(QueryFailedError);
+    await runner.release();
+    const [next] = (await dataSource.query(asked)) as [{ n: number | string }];
+    expect(next.n).not.toEqual(row.n);
+  });
+
   it('a connection that died at rest is replaced before anybody meets it', async () => {
     const test = await users(database, { engine: { poolPrePing: 'always' }, dataSource: { poolSize: 1 } });
     const session = test.factory.create();

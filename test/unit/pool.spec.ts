@@ -242,6 +242,22 @@ describe('a pool', () => {
     expect(opened[0]!.done).toEqual(['SET a = 1', ...done]);
   });
 
+  it('does not wait for ever for a reset that is not answered', async () => {
+    settings = { ...settings, resetOnReturn: 'reset' };
+    const [held] = await take(1);
+    opened[0]!.reset = () => new Promise(() => undefined);
+    vi.useFakeTimers();
+    try {
+      const back = held!.giveBack();
+      await vi.advanceTimersByTimeAsync(1_000);
+      await back;
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(opened[0]!.done).toEqual(['close']);
+    expect(pool.counters().total).toBe(0);
+  });
+
   it('POOL-26: does not lose a place to a connection that cannot be made ready, and tells why', async () => {
     settings = { ...settings, poolSize: 1, maxOverflow: 0, initSql: ['fail'] };
     await expect(obtain()).rejects.toThrow('refused');
