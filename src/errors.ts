@@ -195,6 +195,11 @@ export class PoolTimeoutError extends ScopedSessionError {
   override readonly retryable = true;
 }
 
+/** A statement took longer than `statementTimeoutMs`; it was cancelled, and its transaction is rolled back. */
+export class StatementTimeoutError extends ScopedSessionError {
+  readonly code = 'SS_ERR_STATEMENT_TIMEOUT';
+}
+
 /** The connection was lost while COMMIT was on its way: whether the server carried it out is not known. */
 export class CommitOutcomeUnknownError extends ScopedSessionError {
   readonly code = 'SS_ERR_COMMIT_OUTCOME_UNKNOWN';

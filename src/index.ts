@@ -43,6 +43,7 @@ export {
   SelfDeadlockError,
   SessionAlreadyPresentError,
   SessionClosedError,
+  StatementTimeoutError,
   TransactionClosedError,
   UnboundSessionError,
   UnfinishedWorkError,

@@ -49,6 +49,8 @@ export interface Backend {
   obtain(holder: LeaseHolder, patience: Patience): DriverConnection | Promise<DriverConnection>;
   /** A lease in the form in which the driver itself hands out a connection; it ends with what that form has for it. */
   handOut(lease: Lease): unknown;
+  /** Begins to end, on the server, what runs on a connection that is about to be destroyed; returns at once. */
+  cancel(connection: unknown): void;
   /** The server is not what it was: connections that were opened until now are replaced. */
   invalidate(): void;
   /** A shorter way than the runner's own, for statements that no subscriber listens to; null where there is none. */

@@ -6,11 +6,21 @@ import { POOL_RULES, type PoolOptions, type PoolSettings } from './pool-options.
 export interface EngineOptions extends PoolOptions {
   /** Milliseconds that a unit of work waits for a SQLite database that another one holds. Default 5 000. */
   readonly gateTimeoutMs?: number;
+  /**
+   * Milliseconds that a statement of a session may take, 1 and up; then it is cancelled on the server and its transaction is
+   * rolled back. SQLite cannot be interrupted. Default: no limit.
+   */
+  readonly statementTimeoutMs?: number;
 }
 
-export const ENGINE_RULES: Rules<EngineOptions> = { ...POOL_RULES, gateTimeoutMs: integer(0) };
+export const ENGINE_RULES: Rules<EngineOptions> = {
+  ...POOL_RULES,
+  gateTimeoutMs: integer(0),
+  statementTimeoutMs: integer(1),
+};
 
-export type EngineSettings = PoolSettings & Required<Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs'>>;
+export type EngineSettings = PoolSettings &
+  Required<Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs' | 'statementTimeoutMs'>>;
 
 export const ENGINE_DEFAULTS: EngineSettings = {
   poolSize: 10,
@@ -22,6 +32,7 @@ export const ENGINE_DEFAULTS: EngineSettings = {
   resetOnReturn: 'rollback',
   initSql: [],
   gateTimeoutMs: 5_000,
+  statementTimeoutMs: Infinity,
 };
 
 /** `more` over `settings`; what it leaves undefined stays. */

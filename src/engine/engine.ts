@@ -84,6 +84,11 @@ export class Engine {
     return this.#backend.family === 'sqlite' ? gateTimeoutMs : poolTimeoutMs;
   }
 
+  /** `Infinity` where there is no limit. @internal */
+  get statementTimeoutMs(): number {
+    return this.#settings.statementTimeoutMs;
+  }
+
   /** Changes options for connections that are asked for from now on; undefined ones stay as they are. @internal */
   configure(options: EngineOptions): void {
     this.#settings = settingsWith(this.#settings, readOptions('configure', options, ENGINE_RULES));

@@ -91,7 +91,7 @@ export const FAILURES: readonly FailureRow[] = [
   {
     // The driver has stopped waiting, the server has not stopped working.
     failure: { ...LOST, kind: 'cancelled', retryable: false },
-    codes: ['PROTOCOL_SEQUENCE_TIMEOUT'],
+    codes: ['PROTOCOL_SEQUENCE_TIMEOUT', 'SS_ERR_STATEMENT_TIMEOUT'],
     messages: /^Query read timeout/,
   },
   {

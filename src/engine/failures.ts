@@ -41,6 +41,11 @@ export function classifyCommitFailure(error: unknown): Failure {
   return { ...failure, outcome: 'rolledBack' };
 }
 
+/** Whether other connections must be expected to be as bad: the network, or the server at its other end, has changed. */
+export function concernsOthers({ fatal, retryable }: Failure): boolean {
+  return fatal && retryable;
+}
+
 /** What PostgreSQL says by itself: behind such a failure nothing but a rollback makes sense, if only to a savepoint. */
 const ROLLBACK_ONLY: readonly FailureKind[] = ['transactionFailed', 'statementUndone', 'cancelled', 'full'];
 

@@ -1,7 +1,7 @@
 /** A plain query runner: it holds a lease from its first statement to its release, and what it leaves open is undone. */
 import type { QueryResult, QueryRunner } from 'typeorm';
 import type { Backend, RunAs } from './backend.js';
-import { classifyFailure } from './failures.js';
+import { classifyFailure, concernsOthers } from './failures.js';
 import type { Lease, LeaseHolder, LeaseOwner } from './lease.js';
 
 const LABEL = 'A plain query runner';
@@ -82,9 +82,10 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
         mayBeOpen ||= engine.backend.serverTransaction(held.raw, result.raw) === 'open';
         return useStructuredResult ? result : (result.raw as unknown);
       } catch (error) {
-        if (classifyFailure(error).fatal && !isLost) {
+        const failure = classifyFailure(error);
+        if (failure.fatal && !isLost) {
           isLost = true;
-          engine.invalidate();
+          if (concernsOthers(failure)) engine.invalidate();
         }
         throw error;
       }

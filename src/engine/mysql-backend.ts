@@ -6,6 +6,7 @@ import type { Lease } from './lease.js';
 import { own } from './own-members.js';
 import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
+import { type CancellableConnection, MysqlCanceller, type OpenConnection } from './mysql-canceller.js';
 import { mysqlSender } from './mysql-statement.js';
 import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
 
@@ -63,16 +64,19 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as {
     obtainMasterConnection(): Promise<RawConnection>;
     createQueryRunner(mode: 'master'): ReturnType<Backend['createRunner']>;
+    readonly mysql?: { readonly Connection?: OpenConnection };
   };
   const createRunner = driver.createQueryRunner.bind(driver);
   const obtain = driver.obtainMasterConnection.bind(driver);
   const pool = new ConnectionPool(async () => new MysqlConnection(await obtain()), settings);
+  const canceller = new MysqlCanceller(driver.mysql?.Connection);
   return {
     family: 'mysql',
     isolationLevels: ISOLATION_LEVELS,
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
     handOut,
+    cancel: (connection) => canceller.cancel(connection as CancellableConnection),
     invalidate: () => pool.invalidate(),
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),

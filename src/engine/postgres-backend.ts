@@ -5,6 +5,7 @@ import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
 import type { Lease } from './lease.js';
 import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
+import { type CancellableClient, cancelStatement } from './postgres-canceller.js';
 
 interface Client {
   on(event: 'error', listener: (error: Error) => void): void;
@@ -73,6 +74,7 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
     handOut,
+    cancel: (connection) => cancelStatement(connection as CancellableClient),
     invalidate: () => pool.invalidate(),
     sender: null,
     counters: () => pool.counters(),

@@ -47,6 +47,8 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
       withDeadline(enter(holder), timeoutMs, timedOut, (late) => void late.giveBack()),
     // Whoever asks the driver has its only connection at hand.
     handOut: (lease) => lease.raw,
+    // It is synchronous: while it works nobody can ask for its end.
+    cancel: () => undefined,
     // There is no other connection that could be better.
     invalidate: () => undefined,
     sender: null,

@@ -4,31 +4,22 @@ import { CommitOutcomeUnknownError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import type { Engine } from './engine.js';
 import { endsTransaction, setsAutocommit } from './ends-transaction.js';
-import { classifyCommitFailure, classifyFailure } from './failures.js';
+import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
 import type { TransactionOptions } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { StatementWire } from './statement-wire.js';
 import { ENDED_BY_STATEMENT, spoiltBy } from './verdict.js';
-
-/** The driver's own query; its last argument is missing in TypeORM's interface. */
-type PlainQuery = (
-  this: QueryRunner,
-  sql: string,
-  parameters: unknown[] | undefined,
-  useStructuredResult: true,
-) => Promise<QueryResult>;
 
 export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
-  readonly #plain: QueryRunner;
+  readonly #wire: StatementWire;
   readonly #slot: LeaseSlot;
   #options: TransactionOptions = {};
   #wasSeenOpen = false;
   #hasWritten = false;
   #isAltered = false;
-  /** Rejects what was waited for last, when the connection is given up under it; without effect on what was answered. */
-  #interrupt: ((reason: unknown) => void) | undefined;
   /** The begin that is under way; a connection that arrives for another one is handed back. */
   #attempt: object | undefined;
 
@@ -38,8 +29,7 @@ export class TransactionRunner implements TransactionUse {
   ) {
     this.#slot = owner.leaseSlot;
     this.runner = engine.createSessionRunner(this, owner);
-    // The driver's own members, under the session's.
-    this.#plain = Object.getPrototypeOf(Object.getPrototypeOf(this.runner)) as QueryRunner;
+    this.#wire = new StatementWire(engine, this.runner, owner);
   }
 
   /** True while a connection is held; it is held only from a transaction's first statement to its end. */
@@ -81,20 +71,17 @@ export class TransactionRunner implements TransactionUse {
       // Nobody stands between this process and SQLite: it has done what it answered.
       this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
     } catch (error) {
-      if (classifyFailure(error).fatal) this.#lose();
-      else this.#destroy();
+      this.#lose(error);
       throw error;
     }
   }
 
   /** A pool may answer after the wait for it was given up: then the connection goes back. */
   #arriving(acquired: Promise<Lease>, attempt: object): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      this.#interrupt = reject;
-      acquired.then((arrived) => {
-        if (this.#attempt === attempt) resolve(arrived);
-        else void arrived.release();
-      }, reject);
+    return this.#wire.waitFor(acquired, (lease) => {
+      if (this.#attempt === attempt) return true;
+      void lease.release();
+      return false;
     });
   }
 
@@ -135,7 +122,7 @@ export class TransactionRunner implements TransactionUse {
   /** Begins, then hands out TypeORM's stream. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
     await this.begin();
-    const rows = await this.#plain.stream.apply(this.runner, given);
+    const rows = await this.#wire.stream(...given);
     rows.once('error', (error) => this.#judge(error, false));
     return rows;
   }
@@ -154,7 +141,7 @@ export class TransactionRunner implements TransactionUse {
         await this.rollback();
         throw error;
       }
-      this.#lose();
+      this.#lose(error);
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
     try {
@@ -181,30 +168,20 @@ export class TransactionRunner implements TransactionUse {
   /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
   discard(reason: unknown): void {
     this.#attempt = undefined;
+    this.#wire.giveUp(this.#slot.lease, reason);
     this.#destroy();
-    this.#interrupt?.(reason);
   }
 
   #judge(error: unknown, ends: boolean): void {
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
     const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
-    if (fatal) this.#lose();
+    if (fatal) this.#lose(error);
     if (spoilt !== undefined) this.owner.spoilt(spoilt);
   }
 
-  /** mysql2 never answers a statement whose connection was destroyed: `discard` does. */
   #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const { sender } = this.engine.backend;
-    return new Promise((resolve, reject) => {
-      this.#interrupt = reject;
-      if (sender !== null && !this.engine.hasSubscribers) {
-        sender(this.runner, this.connection, sql, parameters, resolve, reject);
-      } else {
-        const { query } = this.#plain as unknown as { query: PlainQuery };
-        query.call(this.runner, sql, parameters, true).then(resolve, reject);
-      }
-    });
+    return this.#wire.send(this.#slot.lease!, sql, parameters);
   }
 
   async #giveBack(): Promise<void> {
@@ -219,9 +196,9 @@ export class TransactionRunner implements TransactionUse {
   }
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
-  #lose(): void {
+  #lose(error: unknown): void {
     this.#destroy();
-    this.engine.invalidate();
+    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
   }
 
   #end(): Lease | undefined {

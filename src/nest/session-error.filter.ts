@@ -18,6 +18,7 @@ import {
   ScopeAbortedError,
   ScopedSessionError,
   ScopeTimeoutError,
+  StatementTimeoutError,
 } from '../errors.js';
 import type { Host } from './container.js';
 
@@ -28,6 +29,7 @@ const STATUS_OF = [
   [PoolTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [DrainingError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
+  [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],
   [NoResultFoundError, HttpStatus.NOT_FOUND],
 ] as const;

@@ -1,6 +1,11 @@
 /** Faults at BEGIN, COMMIT and ROLLBACK: what is told is what is known, and nothing is ever done a second time. */
 import { Controller, Post } from '@nestjs/common';
-import { CommitOutcomeUnknownError, ScopedSession, ScopeTimeoutError } from 'nestjs-scoped-session';
+import {
+  CommitOutcomeUnknownError,
+  ScopedSession,
+  ScopeTimeoutError,
+  StatementTimeoutError,
+} from 'nestjs-scoped-session';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
 import { onEach, SERVERS } from '../support/databases.js';
@@ -131,6 +136,17 @@ onEach(SERVERS, (shared) => {
       const test = await ours(database, { poolSize: 1 }, { settleTimeoutMs: 100 });
       void database.proxy.blackHoleAfter('COMMIT');
       expect(await failure(store(test, 'stored', 200))).toMatchObject(UNKNOWN);
+      await database.proxy.heal();
+      expect(await texts(test.dataSource)).toEqual(['stored']);
+    });
+
+    it('F13: ends with the statement’s time too, where it has one: unknown, as ever', async () => {
+      const test = await ours(database, { poolSize: 1 });
+      engineOf(test.dataSource).configure({ statementTimeoutMs: 200 });
+      void database.proxy.blackHoleAfter('COMMIT');
+      const error = await failure(store(test, 'stored', 10_000));
+      expect(error).toMatchObject(UNKNOWN);
+      expect((error as Error).cause).toBeInstanceOf(StatementTimeoutError);
       await database.proxy.heal();
       expect(await texts(test.dataSource)).toEqual(['stored']);
     });

@@ -63,6 +63,7 @@ const VALUES = {
     'SessionAlreadyPresentError',
     'SessionBase',
     'SessionClosedError',
+    'StatementTimeoutError',
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',

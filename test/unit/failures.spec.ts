@@ -133,6 +133,7 @@ const BY_CODE: readonly [string, Expected][] = [
   ['25P04', LOST_AGAIN],
   ['57P04', LOST_AGAIN],
   ['PROTOCOL_SEQUENCE_TIMEOUT', GIVEN_UP],
+  ['SS_ERR_STATEMENT_TIMEOUT', GIVEN_UP],
   ['08007', IN_DOUBT],
   ['40003', IN_DOUBT],
   ['40001', TRANSACTION],
