@@ -1,5 +1,6 @@
 /** The public surface: every name that an application may import. */
 export {
+  BEGIN_MODES,
   createEngine,
   DATABASE_FAMILIES,
   Engine,
@@ -8,6 +9,7 @@ export {
   RawConnection,
   RESET_MODES,
   SUPPORTED_DRIVERS,
+  type BeginMode,
   type DatabaseFamily,
   type EngineOptions,
   type IsolationLevel,

@@ -1,7 +1,7 @@
 /** What differs between the databases: how a connection is had, how a transaction is begun, what the server says of it. */
 import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
 import type { EngineSettings } from './engine-options.js';
-import type { IsolationLevel, TransactionOptions } from './isolation.js';
+import type { BeginMode, BeginSettings, IsolationLevel, TransactionOptions } from './isolation.js';
 import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
 import type { Patience } from './deadline.js';
 
@@ -43,6 +43,7 @@ export interface BackendNeeds {
 export interface Backend {
   readonly family: DatabaseFamily;
   readonly isolationLevels: readonly IsolationLevel[];
+  readonly beginModes: readonly BeginMode[];
   /** A runner that nobody else has. */
   createRunner(): QueryRunner;
   /** A connection, at once where one is free; else it waits as long as `patience` lasts. */
@@ -56,8 +57,10 @@ export interface Backend {
   /** A shorter way than the runner's own, for statements that no subscriber listens to; null where there is none. */
   readonly sender: StatementSender | null;
   counters(): PoolCounters;
-  /** The statements that begin a transaction, the last of which opens it. */
-  beginStatements(options: TransactionOptions): readonly string[];
+  /** The statements that begin a transaction, the last of which opens it; none where the next statement does. */
+  beginStatements(connection: unknown, options: BeginSettings): readonly string[];
+  /** What makes a connection that a session has had fit for statements outside every transaction. */
+  plainStatements(connection: unknown): readonly string[];
   /** What must be sent before a connection on which `options` were in force is given back. */
   endStatements(options: TransactionOptions): readonly string[];
   /** What undoes whatever a plain runner has left open. */

@@ -1,4 +1,5 @@
 /** The engine's options: those of its pool, and what SQLite has instead of one. */
+import { isolationLevel, type IsolationLevel } from './isolation.js';
 import { integer, type Rules } from './option-rules.js';
 import { POOL_RULES, type PoolOptions, type PoolSettings } from './pool-options.js';
 
@@ -11,12 +12,18 @@ export interface EngineOptions extends PoolOptions {
    * rolled back. SQLite cannot be interrupted. Default: no limit.
    */
   readonly statementTimeoutMs?: number;
+  /**
+   * Isolation level of every connection, set once when it is opened: SQLAlchemy's `create_engine(isolation_level=…)`.
+   * Default: the DataSource's `isolationLevel`, else the server's.
+   */
+  readonly isolation?: IsolationLevel;
 }
 
 export const ENGINE_RULES: Rules<EngineOptions> = {
   ...POOL_RULES,
   gateTimeoutMs: integer(0),
   statementTimeoutMs: integer(1),
+  isolation: (value, name) => isolationLevel(value, name),
 };
 
 export type EngineSettings = PoolSettings &

@@ -12,7 +12,7 @@ import {
   settingsWith,
 } from './engine-options.js';
 import { Holders } from './holders.js';
-import type { IsolationLevel } from './isolation.js';
+import { type BeginSettings, changesBetweenReads, type IsolationLevel } from './isolation.js';
 import type { Lease, LeaseHolder } from './lease.js';
 import { leasedRunner } from './leased-runner.js';
 import { readOptions } from './option-rules.js';
@@ -53,8 +53,11 @@ export class Engine {
     options: EngineOptions,
     private readonly life: EngineLife,
   ) {
-    this.#settings = settingsWith({ ...ENGINE_DEFAULTS, poolSize: driverLimit(dataSource) }, options);
+    const { isolationLevel: isolation } = dataSource.options as { isolationLevel?: IsolationLevel };
+    const usual = { ...ENGINE_DEFAULTS, poolSize: driverLimit(dataSource), isolation };
+    this.#settings = settingsWith(usual, options);
     this.#backend = backendFor(dataSource)({ dataSource, settings: () => this.#settings });
+    this.refuseUnusable(this.#settings);
     this.#leaveDriver = this.#leasePlainRunners();
   }
 
@@ -73,7 +76,7 @@ export class Engine {
       ...(driver.obtainMasterConnection !== undefined && {
         obtainMasterConnection: async () => {
           const holder = { label: 'A plain connection', owner: {}, runner: this.#backend.createRunner() };
-          return this.#backend.handOut(await this.acquire(holder));
+          return this.#backend.handOut(await this.acquirePlain(holder));
         },
       }),
     });
@@ -91,7 +94,12 @@ export class Engine {
 
   /** Changes options for connections that are asked for from now on; undefined ones stay as they are. @internal */
   configure(options: EngineOptions): void {
-    this.#settings = settingsWith(this.#settings, readOptions('configure', options, ENGINE_RULES));
+    const before = this.#settings;
+    const settings = settingsWith(before, readOptions('configure', options, ENGINE_RULES));
+    this.refuseUnusable(settings);
+    this.#settings = settings;
+    // Connections that were opened already were set up otherwise.
+    if (settings.isolation !== before.isolation || settings.initSql !== before.initSql) this.invalidate();
   }
 
   /** @internal */
@@ -132,12 +140,29 @@ export class Engine {
     this.#backend.dispose();
   }
 
-  /** Refuses, before any I/O, a level that the database does not have. @internal */
-  refuseUnknownIsolation(isolation: IsolationLevel | undefined): void {
-    const { isolationLevels, family } = this.#backend;
-    if (isolation === undefined || isolationLevels.includes(isolation)) return;
+  /** The level of transactions for which nothing else was asked; undefined where it is the server's. @internal */
+  get isolation(): IsolationLevel | undefined {
+    return this.#settings.isolation;
+  }
+
+  /** Refuses, before any I/O, what the database does not have, and reads that change where nobody agreed to. @internal */
+  refuseUnusable({ isolation = this.isolation, begin = 'explicit', unrepeatableReads }: BeginSettings): void {
+    const { isolationLevels, beginModes, family } = this.#backend;
+    if (isolation !== undefined && !isolationLevels.includes(isolation)) {
+      throw new InvalidOptionError(
+        `The isolation level ${isolation} does not exist on ${family}: use ${isolationLevels.join(' or ')}.`,
+      );
+    }
+    if (!beginModes.includes(begin)) {
+      throw new InvalidOptionError(
+        `begin '${begin}' does not exist on ${family}: use ${beginModes.join(' or ')}.`,
+      );
+    }
+    if (begin !== 'firstWrite' || unrepeatableReads === true || changesBetweenReads(isolation)) return;
     throw new InvalidOptionError(
-      `The isolation level ${isolation} does not exist on ${family}: use ${isolationLevels.join(' or ')}.`,
+      `begin 'firstWrite' sends reads outside the transaction: at ${isolation ?? "the server's own isolation level"} they ` +
+        "would not see the snapshot that they see with begin 'explicit'. Set isolation to 'READ COMMITTED', or accept it with " +
+        'unrepeatableReads: true.',
     );
   }
 
@@ -176,6 +201,19 @@ export class Engine {
     return obtained instanceof Promise
       ? obtained.then((connection) => this.#holders.lend(connection, label, owner))
       : this.#holders.lend(obtained, label, owner);
+  }
+
+  /** Leases for statements outside every session. @internal */
+  async acquirePlain(holder: LeaseHolder): Promise<Lease> {
+    const lease = await this.acquire(holder);
+    try {
+      // In order, on one connection. oxlint-disable-next-line no-await-in-loop
+      for (const sql of this.#backend.plainStatements(lease.raw)) await lease.run(sql);
+    } catch (error) {
+      lease.destroy();
+      throw error;
+    }
+    return lease;
   }
 
   #refuseSelfDeadlock(holder: LeaseHolder): void {

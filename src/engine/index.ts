@@ -10,6 +10,9 @@ export { Engine } from './engine.js';
 export { classifyFailure } from './failures.js';
 export { ENGINE_RULES, type EngineOptions } from './engine-options.js';
 export {
+  BEGIN_MODES,
+  type BeginMode,
+  type BeginSettings,
   ISOLATION_LEVELS,
   isolationLevel,
   type IsolationLevel,

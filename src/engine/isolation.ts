@@ -20,10 +20,31 @@ export function isolationLevel(value: unknown, name = 'The isolation level'): Is
   );
 }
 
+/** When and how a transaction is begun. */
+export const BEGIN_MODES = ['explicit', 'implicit', 'firstWrite'] as const;
+/**
+ * `explicit`: by name, before the first statement. `implicit`: by the first statement itself, on a connection without
+ * autocommit, which saves a round trip (MySQL and MariaDB). `firstWrite`: reads before the first write are not part of it.
+ */
+export type BeginMode = (typeof BEGIN_MODES)[number];
+
 /** How a transaction is to be begun. */
 export interface TransactionOptions {
   /** Default: the DataSource's `isolationLevel`, else the server's. */
   readonly isolation?: IsolationLevel;
   /** Begins READ ONLY; the server then refuses writes. Default false. */
   readonly readOnly?: boolean;
+}
+
+/** The same, with what a session or its unit of work adds. */
+export interface BeginSettings extends TransactionOptions {
+  /** Default `explicit`. */
+  readonly begin?: BeginMode;
+  /** Lets reads before the first write see what others commit between them, at every level. */
+  readonly unrepeatableReads?: boolean;
+}
+
+/** Levels at which two reads of one transaction may see different rows anyway. */
+export function changesBetweenReads(isolation: IsolationLevel | undefined): boolean {
+  return isolation === 'READ COMMITTED' || isolation === 'READ UNCOMMITTED';
 }

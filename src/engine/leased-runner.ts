@@ -9,7 +9,7 @@ const LABEL = 'A plain query runner';
 /** Whoever leases connections. */
 interface Lessor {
   readonly backend: Backend;
-  acquire(holder: LeaseHolder): Lease | Promise<Lease>;
+  acquirePlain(holder: LeaseHolder): Promise<Lease>;
   invalidate(): void;
 }
 
@@ -41,7 +41,7 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
     // TypeORM's own refuses a runner that was given back, and says so in its words.
     if (runner.isReleased) await send('');
     if (leasing !== undefined) return leasing;
-    const asked = Promise.resolve(engine.acquire({ label: LABEL, owner, runner }));
+    const asked = engine.acquirePlain({ label: LABEL, owner, runner });
     leasing = asked;
     // A runner that was refused may try again.
     asked.catch(() => (leasing = undefined));

@@ -6,9 +6,10 @@ import type { Lease } from './lease.js';
 import { own } from './own-members.js';
 import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
+import { AUTOCOMMIT, MysqlBegin } from './mysql-begin.js';
 import { type CancellableConnection, MysqlCanceller, type OpenConnection } from './mysql-canceller.js';
 import { mysqlSender } from './mysql-statement.js';
-import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
+import { BEGIN_MODES, type IsolationLevel, ISOLATION_LEVELS } from './isolation.js';
 
 /** A bit of the status that every OK packet carries: a backslash is a character like any other. */
 const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
@@ -16,7 +17,12 @@ const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
 /** Bit 0 of the status that every OK packet carries: the server has a transaction open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
+/** A flag of the handshake that mysql2 sets. */
+const CLIENT_IGNORE_SPACE = 256;
+const IGNORE_SPACE = "SET sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'IGNORE_SPACE')";
+
 interface RawConnection {
+  readonly config: { readonly clientFlags: number };
   ping(answered: (error: Error | null) => void): void;
   reset(answered: (error: Error | null) => void): void;
   query(sql: string, answered: (error: Error | null) => void): void;
@@ -28,18 +34,28 @@ interface RawConnection {
 type Ask = (answered: (error: Error | null) => void) => void;
 
 class MysqlConnection implements PhysicalConnection {
-  constructor(readonly raw: RawConnection) {}
+  constructor(
+    readonly raw: RawConnection,
+    private readonly begin: MysqlBegin,
+  ) {}
 
   ping(): Promise<void> {
     return asked((answered) => this.raw.ping(answered));
   }
 
-  reset(): Promise<void> {
-    return asked((answered) => this.raw.reset(answered));
+  async reset(): Promise<void> {
+    this.begin.reset(this.raw);
+    await asked((answered) => this.raw.reset(answered));
+    // What the handshake asked for is not there any more.
+    if ((this.raw.config.clientFlags & CLIENT_IGNORE_SPACE) !== 0) await this.run(IGNORE_SPACE);
   }
 
   run(sql: string): Promise<void> {
     return asked((answered) => this.raw.query(sql, answered));
+  }
+
+  levelSql(isolation: IsolationLevel): string {
+    return `SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`;
   }
 
   onLost(lost: () => void): void {
@@ -52,7 +68,9 @@ class MysqlConnection implements PhysicalConnection {
   }
 
   handBack(): void {
-    this.raw.release();
+    // The driver's next user would never commit.
+    if (this.begin.isWithoutAutocommit(this.raw)) this.raw.destroy();
+    else this.raw.release();
   }
 }
 
@@ -68,11 +86,14 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
   };
   const createRunner = driver.createQueryRunner.bind(driver);
   const obtain = driver.obtainMasterConnection.bind(driver);
-  const pool = new ConnectionPool(async () => new MysqlConnection(await obtain()), settings);
+  const begin = new MysqlBegin();
+  const open = async (): Promise<MysqlConnection> => new MysqlConnection(await obtain(), begin);
+  const pool = new ConnectionPool(open, settings);
   const canceller = new MysqlCanceller(driver.mysql?.Connection);
   return {
     family: 'mysql',
     isolationLevels: ISOLATION_LEVELS,
+    beginModes: BEGIN_MODES,
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
     handOut,
@@ -80,9 +101,11 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     invalidate: () => pool.invalidate(),
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
-    beginStatements,
+    beginStatements: (connection, options) =>
+      begin.statements(connection as object, options, settings().isolation),
+    plainStatements: (connection) => begin.plainStatements(connection as object),
     // A transaction that was left open, and the autocommit that was taken with it.
-    cleanStatements: ['ROLLBACK', 'SET autocommit = 1'],
+    cleanStatements: ['ROLLBACK', ...AUTOCOMMIT],
     refuseUnsafe,
     endStatements: () => [],
     serverTransaction,
@@ -115,11 +138,6 @@ function handOut(lease: Lease): unknown {
     },
   });
   return raw;
-}
-
-function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
-  const start = readOnly === true ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
-  return isolation === undefined ? [start] : [`SET TRANSACTION ISOLATION LEVEL ${isolation}`, start];
 }
 
 /** Rows come without a status; the header of a write, or of the last part of several results, has it. */

@@ -1,4 +1,5 @@
 /** The options of a pool: names and meanings are SQLAlchemy's, the figures that nobody has set HikariCP's and ours. */
+import type { IsolationLevel } from './isolation.js';
 import { flag, integer, listOf, oneOf, type Rules, text } from './option-rules.js';
 
 /** When a connection is asked whether it lives before it is lent. */
@@ -43,4 +44,7 @@ export const POOL_RULES: Rules<PoolOptions> = {
 };
 
 /** What a pool goes by; `poolRecycleMs` is `Infinity` where nothing is recycled. */
-export type PoolSettings = Required<Omit<PoolOptions, 'poolTimeoutMs'>>;
+export type PoolSettings = Required<Omit<PoolOptions, 'poolTimeoutMs'>> & {
+  /** The level that connections are opened with; undefined leaves them the server's. */
+  readonly isolation?: IsolationLevel | undefined;
+};

@@ -135,8 +135,10 @@ export class ConnectionPool {
   }
 
   async #initialize(physical: PhysicalConnection): Promise<void> {
+    const { isolation, initSql } = this.settings();
+    const level = isolation === undefined ? [] : [physical.levelSql(isolation)];
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.settings().initSql) await physical.run(sql);
+    for (const sql of [...level, ...initSql]) await physical.run(sql);
   }
 
   /** Spread over the last tenth, so that connections opened together are not replaced together. */

@@ -1,4 +1,5 @@
 /** A connection of a pool: what the pool asks of the driver's, and what it knows of it. */
+import type { IsolationLevel } from './isolation.js';
 import type { DriverConnection } from './lease.js';
 
 /** One connection of the driver, as far as the pool knows it. */
@@ -9,6 +10,8 @@ export interface PhysicalConnection {
   /** Puts the server's session back to how it began. */
   reset(): Promise<unknown>;
   run(sql: string): Promise<unknown>;
+  /** The statement that sets the level of all transactions to come. */
+  levelSql(isolation: IsolationLevel): string;
   /** Calls `lost` when the connection ends by itself. */
   onLost(lost: () => void): void;
   close(): void;

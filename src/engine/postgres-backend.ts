@@ -1,7 +1,7 @@
 /** PostgreSQL through pg. */
 import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
 import { closeWithDriver } from './driver-life.js';
-import { ISOLATION_LEVELS, type TransactionOptions } from './isolation.js';
+import { type BeginSettings, type IsolationLevel, ISOLATION_LEVELS } from './isolation.js';
 import type { Lease } from './lease.js';
 import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
@@ -45,6 +45,10 @@ class PostgresConnection implements PhysicalConnection {
     return this.raw.query(sql);
   }
 
+  levelSql(isolation: IsolationLevel): string {
+    return `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL ${isolation}`;
+  }
+
   onLost(lost: () => void): void {
     this.raw.on('error', lost);
     this.raw.on('end', lost);
@@ -71,6 +75,7 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
   return {
     family: 'postgres',
     isolationLevels: ISOLATION_LEVELS,
+    beginModes: ['explicit', 'firstWrite'],
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
     handOut,
@@ -78,7 +83,8 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     invalidate: () => pool.invalidate(),
     sender: null,
     counters: () => pool.counters(),
-    beginStatements,
+    beginStatements: (_connection, options) => beginStatements(options, settings().isolation),
+    plainStatements: () => [],
     cleanStatements: ['ROLLBACK'],
     refuseUnsafe: () => undefined,
     endStatements: () => [],
@@ -115,7 +121,10 @@ function isFromServer(error: unknown): boolean {
   return typeof driverError?.code === 'string' && /^[0-9A-Z]{5}$/.test(driverError.code);
 }
 
-function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
-  const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation}`;
+function beginStatements(
+  { isolation, readOnly }: BeginSettings,
+  usual: IsolationLevel | undefined,
+): readonly string[] {
+  const level = isolation === undefined || isolation === usual ? '' : ` ISOLATION LEVEL ${isolation}`;
   return [`START TRANSACTION${level}${readOnly === true ? ' READ ONLY' : ''}`];
 }

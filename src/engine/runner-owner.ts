@@ -1,7 +1,7 @@
 /** What a session and its query runner know of each other. */
 import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
 import type { Outcome } from '../errors.js';
-import type { TransactionOptions } from './isolation.js';
+import type { BeginSettings } from './isolation.js';
 import type { LeaseOwner, LeaseSlot } from './lease.js';
 
 /** What became of a transaction while a statement was sent. */
@@ -21,7 +21,7 @@ export interface RunnerOwner {
   readonly identity: LeaseOwner;
   /** Where the lease is kept. */
   readonly leaseSlot: LeaseSlot;
-  transactionOptions(): TransactionOptions;
+  transactionOptions(): BeginSettings;
   /** Every use of the connection passes here: it waits its turn, or is refused. */
   admit<T>(use: () => Promise<T>): Promise<T>;
   /** Keeps the end of the transaction waiting for `done`. */
@@ -44,7 +44,8 @@ export interface NestedWork {
 /** A transaction's own side: what is done once a use was admitted. */
 export interface TransactionUse {
   readonly runner: QueryRunner;
-  readonly isBegun: boolean;
+  /** The connection may be asked for: it is in a transaction, or TypeORM is about to send there what was admitted. */
+  readonly isAtHand: boolean;
   readonly connection: unknown;
   begin(): Promise<void>;
   send(sql: string, parameters?: unknown[]): Promise<QueryResult>;

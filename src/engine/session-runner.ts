@@ -49,7 +49,7 @@ export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): Mak
     override connect(): Promise<unknown> {
       const transaction = this.#transaction;
       // TypeORM's own query() asks too, from inside a use that was admitted.
-      if (transaction.isBegun) return Promise.resolve(transaction.connection);
+      if (transaction.isAtHand) return Promise.resolve(transaction.connection);
       return this.#owner.admit(async () => {
         await transaction.begin();
         return transaction.connection;

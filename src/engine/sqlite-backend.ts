@@ -2,7 +2,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
 import { withDeadline } from './deadline.js';
-import type { TransactionOptions } from './isolation.js';
+import type { BeginSettings } from './isolation.js';
 import type { DriverConnection, LeaseHolder } from './lease.js';
 import { SqliteGate } from './sqlite-gate.js';
 
@@ -42,6 +42,7 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
   return {
     family: 'sqlite',
     isolationLevels: ['READ UNCOMMITTED', 'SERIALIZABLE'],
+    beginModes: ['explicit', 'firstWrite'],
     createRunner,
     obtain: (holder, { timeoutMs, timedOut }) =>
       withDeadline(enter(holder), timeoutMs, timedOut, (late) => void late.giveBack()),
@@ -57,6 +58,7 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
       return { limit: 1, total: 1, active, idle: 1 - active, waiting: gate.waiting };
     },
     beginStatements,
+    plainStatements: () => [],
     cleanStatements: ['ROLLBACK'],
     refuseUnsafe: () => undefined,
     endStatements: ({ readOnly }) => (readOnly === true ? ['PRAGMA query_only = 0'] : []),
@@ -75,7 +77,7 @@ function runnerFactory(driver: SqliteDriver): () => SqliteRunner {
 }
 
 /** Writers take the lock at once: a transaction that reads first and writes later fails when another commits between. */
-function beginStatements({ isolation, readOnly }: TransactionOptions): readonly string[] {
+function beginStatements(_connection: unknown, { isolation, readOnly }: BeginSettings): readonly string[] {
   const level =
     isolation === undefined ? [] : [`PRAGMA read_uncommitted = ${isolation === 'READ UNCOMMITTED' ? 1 : 0}`];
   return readOnly === true ? [...level, 'PRAGMA query_only = 1', 'BEGIN'] : [...level, 'BEGIN IMMEDIATE'];

@@ -58,9 +58,14 @@ export class StatementWire {
   /** Through TypeORM's own runner, which tells its subscribers. */
   #pass(sql: string, parameters: unknown[] | undefined): Promise<QueryResult> {
     const { query } = this.#plain as unknown as { query: PlainQuery };
+    return this.#passing(() => query.call(this.runner, sql, parameters, true));
+  }
+
+  /** TypeORM asks for the connection before it waits for anything. */
+  #passing<T>(call: () => Promise<T>): Promise<T> {
     this.#isPassing = true;
     try {
-      return query.call(this.runner, sql, parameters, true);
+      return call();
     } finally {
       this.#isPassing = false;
     }
@@ -68,7 +73,7 @@ export class StatementWire {
 
   /** TypeORM's stream; as long as it is open a statement is under way. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    const rows = await this.#plain.stream.apply(this.runner, given);
+    const rows = await this.#passing(() => this.#plain.stream.apply(this.runner, given));
     const stop: Reject = (reason) => void rows.destroy(reason as Error);
     this.#underWay = stop;
     rows.once('close', () => this.#settled(stop, undefined));

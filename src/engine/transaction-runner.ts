@@ -5,9 +5,9 @@ import type { ServerTransaction } from './backend.js';
 import type { Engine } from './engine.js';
 import { endsTransaction, setsAutocommit } from './ends-transaction.js';
 import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
-import type { TransactionOptions } from './isolation.js';
+import type { BeginSettings } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
-import { isWrite } from './is-write.js';
+import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 import { StatementWire } from './statement-wire.js';
 import { ENDED_BY_STATEMENT, spoiltBy } from './verdict.js';
@@ -16,7 +16,8 @@ export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
   readonly #wire: StatementWire;
   readonly #slot: LeaseSlot;
-  #options: TransactionOptions = {};
+  #options: BeginSettings = {};
+  #isBegun = false;
   #wasSeenOpen = false;
   #hasWritten = false;
   #isAltered = false;
@@ -32,9 +33,8 @@ export class TransactionRunner implements TransactionUse {
     this.#wire = new StatementWire(engine, this.runner, owner);
   }
 
-  /** True while a connection is held; it is held only from a transaction's first statement to its end. */
-  get isBegun(): boolean {
-    return this.#slot.lease !== undefined;
+  get isAtHand(): boolean {
+    return this.#isBegun || this.#wire.isPassing;
   }
 
   get connection(): unknown {
@@ -46,34 +46,47 @@ export class TransactionRunner implements TransactionUse {
     return this.#hasWritten;
   }
 
-  get options(): TransactionOptions {
+  get options(): BeginSettings {
     return this.#options;
   }
 
   /** Leases a connection and begins, unless that is done already. */
   async begin(): Promise<void> {
-    if (this.#slot.lease !== undefined) return;
-    const { label, identity } = this.owner;
-    const options = this.owner.transactionOptions();
-    this.engine.refuseUnknownIsolation(options.isolation);
-    const attempt = (this.#attempt = {});
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
-    const lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
-    this.#slot.lease = lease;
-    this.#options = options;
+    if (this.#isBegun) return;
+    await this.#lease();
     try {
-      for (const sql of this.engine.backend.beginStatements(this.#options)) {
+      for (const sql of this.engine.backend.beginStatements(this.connection, this.#options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
         const result = await this.#raw(sql);
         this.engine.backend.refuseUnsafe(result.raw);
         this.#believe(result);
       }
+      this.#isBegun = true;
       // Nobody stands between this process and SQLite: it has done what it answered.
       this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
     } catch (error) {
       this.#lose(error);
       throw error;
     }
+  }
+
+  /** At once where a connection is free; a connection that is held stays. */
+  #lease(): Promise<void> | undefined {
+    if (this.#slot.lease !== undefined) return undefined;
+    const { label, identity } = this.owner;
+    this.#options = this.owner.transactionOptions();
+    this.engine.refuseUnusable(this.#options);
+    const attempt = (this.#attempt = {});
+    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+    if (acquired instanceof Promise)
+      return this.#arriving(acquired, attempt).then((lease) => void (this.#slot.lease = lease));
+    this.#slot.lease = acquired;
+    return undefined;
+  }
+
+  /** With `firstWrite`, what only reads may be sent before the transaction. */
+  #mayPrecede(sql: string): boolean {
+    return this.#options.begin === 'firstWrite' && onlyReads(sql);
   }
 
   /** A pool may answer after the wait for it was given up: then the connection goes back. */
@@ -87,7 +100,9 @@ export class TransactionRunner implements TransactionUse {
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    if (this.#slot.lease === undefined) await this.begin();
+    const leasing = this.#lease();
+    if (leasing !== undefined) await leasing;
+    if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
     this.#hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
@@ -113,7 +128,7 @@ export class TransactionRunner implements TransactionUse {
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
-    if (!this.isBegun) return;
+    if (!this.#isBegun) return;
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
     if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
@@ -121,7 +136,8 @@ export class TransactionRunner implements TransactionUse {
 
   /** Begins, then hands out TypeORM's stream. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    await this.begin();
+    await this.#lease();
+    if (!this.#mayPrecede(given[0])) await this.begin();
     const rows = await this.#wire.stream(...given);
     rows.once('error', (error) => this.#judge(error, false));
     return rows;
@@ -135,9 +151,9 @@ export class TransactionRunner implements TransactionUse {
    */
   async commit(): Promise<void> {
     try {
-      await this.#raw('COMMIT');
+      if (this.#isBegun) await this.#raw('COMMIT');
     } catch (error) {
-      if (classifyCommitFailure(error).outcome === 'rolledBack' && this.isBegun) {
+      if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
         await this.rollback();
         throw error;
       }
@@ -158,7 +174,7 @@ export class TransactionRunner implements TransactionUse {
   async rollback(): Promise<void> {
     if (this.#slot.lease === undefined) return;
     try {
-      await this.#raw('ROLLBACK');
+      if (this.#isBegun) await this.#raw('ROLLBACK');
       await this.#giveBack();
     } catch {
       this.#destroy();
@@ -204,6 +220,7 @@ export class TransactionRunner implements TransactionUse {
   #end(): Lease | undefined {
     const lease = this.#slot.lease;
     this.#slot.lease = undefined;
+    this.#isBegun = false;
     this.#wasSeenOpen = false;
     this.#hasWritten = false;
     this.#isAltered = false;

@@ -76,13 +76,13 @@ export class AdoptedDatabase {
 
   /** The options came; they hold for sessions from now on, and none was made yet. */
   configure(options: ScopedSessionModuleOptions): this {
-    const { isolation, readOnly } = options;
+    const { isolation, readOnly, begin, unrepeatableReads } = options;
     refuseLargerPool(this.dataSource, options);
     this.#options = options;
     this.site.databases.add(this, options);
     const { settleTimeoutMs } = this.site.databases.settings;
-    this.scoped.sessionFactory.configure({ isolation, readOnly, settleTimeoutMs });
     this.#adoption.engine.configure(engineOptionsOf(options));
+    this.scoped.sessionFactory.configure({ isolation, readOnly, begin, unrepeatableReads, settleTimeoutMs });
     return this;
   }
 

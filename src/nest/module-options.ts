@@ -53,7 +53,10 @@ export interface UnitOfWorkOptions {
 
 /** The options of `ScopedSessionModule.forRoot`. */
 export interface ScopedSessionModuleOptions
-  extends UnitOfWorkOptions, EngineOptions, Pick<SessionSettings, 'isolation' | 'readOnly'> {
+  extends
+    UnitOfWorkOptions,
+    EngineOptions,
+    Pick<SessionSettings, 'isolation' | 'readOnly' | 'begin' | 'unrepeatableReads'> {
   /** The database's name, for `@Session(name)`. Default `default`. */
   readonly name?: string;
   /** A DataSource, TypeORM's options for one, or the injection token of one. Default: found in the application. */
@@ -95,6 +98,8 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   ...ENGINE_RULES,
   isolation: SESSION_RULES.isolation,
   readOnly: SESSION_RULES.readOnly,
+  begin: SESSION_RULES.begin,
+  unrepeatableReads: SESSION_RULES.unrepeatableReads,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

@@ -15,7 +15,7 @@ const METADATA = Symbol('nestjs-scoped-session.options');
 /**
  * Sets options for the unit of work of one handler, or of all handlers of a controller; the handler's go first.
  *
- * @param options - `isolation`, `readOnly`, `commit`, `repositories`, `timeoutMs`, `enabled`
+ * @param options - `isolation`, `readOnly`, `begin`, `unrepeatableReads`, `commit`, `repositories`, `timeoutMs`, `enabled`
  * @throws `SS_ERR_INVALID_OPTION` when the class is loaded
  *
  * @example

@@ -1,27 +1,39 @@
 /** The options of a session's transaction: what one transaction, its unit of work, the session and the DataSource say. */
-import { type IsolationLevel, isolationLevel, type TransactionOptions } from '../engine/index.js';
+import {
+  type BeginSettings,
+  type IsolationLevel,
+  isolationLevel,
+  type TransactionOptions,
+} from '../engine/index.js';
 import { ConflictingTransactionOptionsError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
 import { optionsOf } from './scope-options.js';
 
 const NONE: TransactionOptions = Object.freeze({});
-const PLAIN: TransactionOptions = Object.freeze({ isolation: undefined, readOnly: false });
+const PLAIN: BeginSettings = Object.freeze({ isolation: undefined, readOnly: false });
 
 export class AgreedOptions {
   #forThisOne: TransactionOptions = NONE;
 
   /** @param sources - the session's own options, and the unit of work whose options go before them */
   constructor(
-    private readonly sources: TransactionOptions & { readonly scope: Scope | undefined },
+    private readonly sources: BeginSettings & { readonly scope: Scope | undefined },
     private readonly ofDataSource: IsolationLevel | undefined,
   ) {}
 
   /** What the next transaction is begun with. */
-  get current(): TransactionOptions {
+  get current(): BeginSettings {
     const [one, scope, session] = [this.#forThisOne, optionsOf(this.sources.scope), this.sources];
     const isolation = one.isolation ?? scope.isolation ?? session.isolation ?? this.ofDataSource;
     const readOnly = one.readOnly ?? scope.readOnly ?? session.readOnly ?? false;
-    return isolation === undefined && !readOnly ? PLAIN : { isolation, readOnly };
+    const begin = scope.begin ?? session.begin ?? 'explicit';
+    if (isolation === undefined && !readOnly && begin === 'explicit') return PLAIN;
+    return {
+      isolation,
+      readOnly,
+      begin,
+      unrepeatableReads: scope.unrepeatableReads ?? session.unrepeatableReads,
+    };
   }
 
   clear(): void {

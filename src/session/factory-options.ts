@@ -40,9 +40,9 @@ export const FACTORY_RULES = {
 
 export type FactorySettings = Omit<SessionFactoryOptions, 'dataSource'> & { readonly dataSource?: Engine };
 
-/** The level must exist on the database, whichever of the two was given last. */
+/** Level and begin must exist on the database, whichever of the two was given last. */
 export function checked(settings: FactorySettings): FactorySettings {
-  settings.dataSource?.refuseUnknownIsolation(settings.isolation);
+  settings.dataSource?.refuseUnusable(settings);
   return settings;
 }
 

@@ -14,7 +14,10 @@ export const REPOSITORY_MODES = ['join', 'leave'] as const;
 export type RepositoryMode = (typeof REPOSITORY_MODES)[number];
 
 /** Options of one unit of work, before those of its session and its database. */
-export interface ScopeOptions extends Pick<SessionOptions, 'isolation' | 'readOnly'> {
+export interface ScopeOptions extends Pick<
+  SessionOptions,
+  'isolation' | 'readOnly' | 'begin' | 'unrepeatableReads'
+> {
   /** Default `onSuccess`. */
   readonly commit?: CommitMode;
   /** Default `join`. */
@@ -29,6 +32,8 @@ export const repositoryMode: Rule<RepositoryMode> = oneOf(REPOSITORY_MODES);
 export const SCOPE_RULES: Rules<ScopeOptions> = {
   isolation: SESSION_RULES.isolation,
   readOnly: flag,
+  begin: SESSION_RULES.begin,
+  unrepeatableReads: flag,
   commit: commitMode,
   repositories: repositoryMode,
   timeoutMs: integer(1),

@@ -1,5 +1,5 @@
 /** ScopedSession: the current scope's session behind one object, SQLAlchemy's scoped_session. */
-import { integer, readOptions, text } from '../engine/index.js';
+import { readOptions, text } from '../engine/index.js';
 import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
@@ -13,15 +13,15 @@ import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-p
 import { SessionBase, startedTransactionOf } from './session.js';
 
 /** Options of `run` and `independently`. */
-export interface RunOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
+export interface RunOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
   /** What messages call the work. */
   readonly label?: string;
   /** Runs the work again when it failed and is known to have stored nothing; left out, it runs once. */
   readonly retry?: RetryOptions;
 }
 
-const { isolation, readOnly } = SCOPE_RULES;
-const RUN_RULES = { isolation, readOnly, timeoutMs: integer(1), label: text, retry: retryRule };
+const { commit: _commit, repositories: _repositories, ...OF_WORK } = SCOPE_RULES;
+const RUN_RULES = { ...OF_WORK, label: text, retry: retryRule };
 
 // The members are put on the prototype below; this gives them their types without writing them down again.
 const PassedOn = class {} as unknown as new () => SessionApi;

@@ -1,6 +1,6 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import { type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
+import { type BeginMode, type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
 import { currentScope, type Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
@@ -186,6 +186,14 @@ class Binding implements SessionBinding, TransactionSettings {
 
   get readOnly(): boolean | undefined {
     return this.settings.readOnly;
+  }
+
+  get begin(): BeginMode | undefined {
+    return this.settings.begin;
+  }
+
+  get unrepeatableReads(): boolean | undefined {
+    return this.settings.unrepeatableReads;
   }
 
   get warn(): Warn {

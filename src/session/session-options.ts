@@ -1,9 +1,12 @@
 /** The options of a session, and what a unit of work may set for its own. */
 import {
   anything,
+  BEGIN_MODES,
+  type BeginMode,
   flag,
   isolationLevel,
   isPlainObject,
+  oneOf,
   text,
   type IsolationLevel,
   type Rule,
@@ -17,6 +20,13 @@ export interface SessionOptions {
   readonly isolation?: IsolationLevel;
   /** Begins transactions READ ONLY. Default false. */
   readonly readOnly?: boolean;
+  /**
+   * When transactions begin. `implicit` saves a round trip (MySQL and MariaDB). `firstWrite` sends reads before the first write
+   * outside of it, and is refused at other levels than READ COMMITTED without `unrepeatableReads`. Default `explicit`.
+   */
+  readonly begin?: BeginMode;
+  /** Accepts that reads before the first write see what others commit between them. Default false. */
+  readonly unrepeatableReads?: boolean;
   /** False: nothing is accepted before `begin()`. Default true. */
   readonly autobegin?: boolean;
   /** Notes of the application; each session gets a copy. */
@@ -30,9 +40,13 @@ const notes: Rule<Readonly<Record<string, unknown>>> = (value, name) => {
   return value;
 };
 
+const beginMode: Rule<BeginMode> = oneOf(BEGIN_MODES);
+
 export const SESSION_RULES: Rules<SessionOptions> = {
   isolation: (value, name) => isolationLevel(value, name),
   readOnly: flag,
+  begin: beginMode,
+  unrepeatableReads: flag,
   autobegin: flag,
   info: notes,
   label: text,

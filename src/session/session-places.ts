@@ -20,7 +20,7 @@ import type { Transaction } from './transaction.js';
 export type Work<T> = (session: SessionBase) => Promise<T> | T;
 
 /** What `run` sets for its unit of work. */
-export interface WorkOptions extends Pick<ScopeOptions, 'isolation' | 'readOnly' | 'timeoutMs'> {
+export interface WorkOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
   readonly label: string;
   /** Is told where the unit's COMMITs are counted. */
   readonly counted?: Counted | undefined;

@@ -1,9 +1,9 @@
 /** What a session's transaction is made with. */
-import type { TransactionOptions } from '../engine/index.js';
+import type { BeginSettings } from '../engine/index.js';
 import type { Scope } from '../scope/index.js';
 import type { Warn } from './session-options.js';
 
-export interface TransactionSettings extends TransactionOptions {
+export interface TransactionSettings extends BeginSettings {
   /** Left out, the scope's name at the moment when somebody asks. */
   readonly label: string | undefined;
   readonly autobegin: boolean;

@@ -1,8 +1,8 @@
 /** A session's transaction: the order of its statements, its savepoints' place, its commit and its rollback. */
 import type { EntityManager } from 'typeorm';
 import {
+  type BeginSettings,
   type Engine,
-  type IsolationLevel,
   type LeaseOwner,
   LeaseSlot,
   type RunnerOwner,
@@ -40,8 +40,7 @@ export class Transaction implements RunnerOwner, Whole {
     readonly settings: TransactionSettings,
   ) {
     this.state = new TransactionState(this, settings.autobegin, settings.scope);
-    const { isolationLevel } = engine.dataSource.options as { isolationLevel?: IsolationLevel };
-    this.#options = new AgreedOptions(settings, isolationLevel);
+    this.#options = new AgreedOptions(settings, engine.isolation);
   }
 
   get label(): string {
@@ -71,7 +70,7 @@ export class Transaction implements RunnerOwner, Whole {
     return (currentFrame(this) as WorkBlock | undefined) ?? this.#root;
   }
 
-  transactionOptions(): TransactionOptions {
+  transactionOptions(): BeginSettings {
     return this.#options.current;
   }
 

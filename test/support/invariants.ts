@@ -107,12 +107,14 @@ async function nothingIsLeft({ kind, user }: Place, dataSource: DataSource): Pro
     await runner.release();
     return;
   }
+  // The level that every connection of the engine is opened with.
+  const level = hasEngine(dataSource) ? engineOf(dataSource).isolation : undefined;
   const clean =
     kind === 'mariadb'
       ? {
           inTransaction: 0,
           autocommit: 1,
-          isolation: 'REPEATABLE-READ',
+          isolation: level?.replace(' ', '-') ?? 'REPEATABLE-READ',
           readOnly: 0,
           canary: null,
           userLock: null,
@@ -120,7 +122,7 @@ async function nothingIsLeft({ kind, user }: Place, dataSource: DataSource): Pro
           sqlMode: await freshSqlMode(dataSource),
           zone: 'SYSTEM',
         }
-      : { readOnly: 'off', isolation: 'read committed', place: user };
+      : { readOnly: 'off', isolation: level?.toLowerCase() ?? 'read committed', place: user };
   for (const row of await askEachConnection(dataSource, RESIDUE[kind])) {
     const numbers = Object.entries(row).map(([key, value]) => [
       key,

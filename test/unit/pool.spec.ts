@@ -20,6 +20,10 @@ class Physical implements PhysicalConnection {
     this.done.push('reset');
   }
 
+  levelSql(isolation: string): string {
+    return `level ${isolation}`;
+  }
+
   async run(sql: string): Promise<void> {
     this.done.push(sql);
     if (sql === 'fail') throw new Error('refused');
