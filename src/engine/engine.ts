@@ -75,7 +75,7 @@ export class Engine {
       // TypeORM takes connections past its runners too, while it connects: they are the pool's.
       ...(driver.obtainMasterConnection !== undefined && {
         obtainMasterConnection: async () => {
-          const holder = { label: 'A plain connection', owner: {}, runner: this.#backend.createRunner() };
+          const holder = { label: 'A plain connection', owner: {} };
           return this.#backend.handOut(await this.acquirePlain(holder));
         },
       }),

@@ -6,8 +6,8 @@ export interface LeaseHolder {
   readonly label: string;
   /** The unit of work: it, and those it runs inside, must not wait for each other's connections. */
   readonly owner: LeaseOwner;
-  /** The runner that will use the connection. */
-  readonly runner: QueryRunner;
+  /** The runner that will use the connection, where there is one. */
+  readonly runner?: QueryRunner;
 }
 
 /** A unit of work as the engine sees it. */
@@ -20,6 +20,8 @@ export interface LeaseOwner {
 export interface DriverConnection {
   /** The driver's own object. */
   readonly raw: unknown;
+  /** It has ended by itself; nothing that is sent there arrives. */
+  readonly isLost?: boolean;
   /** Sends one statement past TypeORM. */
   run(sql: string): Promise<unknown>;
   giveBack(): Promise<void> | void;
@@ -46,6 +48,11 @@ export class Lease {
   /** The driver's connection; undefined once the lease has ended. */
   get raw(): unknown {
     return this.#connection?.raw;
+  }
+
+  /** The connection was lost: the server has rolled back what was open on it. */
+  get isLost(): boolean {
+    return this.#connection?.isLost === true;
   }
 
   /** Sends one statement past TypeORM, such as what undoes what a holder left open. */

@@ -22,6 +22,8 @@ const CLIENT_IGNORE_SPACE = 256;
 const IGNORE_SPACE = "SET sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'IGNORE_SPACE')";
 
 interface RawConnection {
+  /** Of Date.now(). */
+  readonly lastActiveTime: number;
   readonly config: { readonly clientFlags: number };
   ping(answered: (error: Error | null) => void): void;
   reset(answered: (error: Error | null) => void): void;
@@ -34,10 +36,14 @@ interface RawConnection {
 type Ask = (answered: (error: Error | null) => void) => void;
 
 class MysqlConnection implements PhysicalConnection {
+  readonly restedMs: number;
+
   constructor(
     readonly raw: RawConnection,
     private readonly begin: MysqlBegin,
-  ) {}
+  ) {
+    this.restedMs = Date.now() - raw.lastActiveTime;
+  }
 
   ping(): Promise<void> {
     return asked((answered) => this.raw.ping(answered));

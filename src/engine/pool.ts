@@ -8,8 +8,16 @@ import { type PhysicalConnection, PooledConnection } from './pooled-connection.j
 const IDLE_MS = 500;
 /** A server that does not answer a ping, or a reset, in this time is not waited for. */
 const ANSWER_TIMEOUT_MS = 1_000;
+/** Nor one that lets nobody in; it is mysql2's own limit, and pg has none. */
+export const CONNECT_TIMEOUT_MS = 10_000;
 
-const noAnswer = (): Error => new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS} ms.`);
+const noAnswer = (withinMs: number) => (): Error =>
+  Object.assign(new Error(`The server did not answer within ${withinMs} ms.`), { code: 'ETIMEDOUT' });
+
+/** What is not done in time gives its place free. */
+function entering<T>(work: Promise<T>, late: (arrived: T) => void): Promise<T> {
+  return withDeadline(work, CONNECT_TIMEOUT_MS, noAnswer(CONNECT_TIMEOUT_MS), late);
+}
 
 interface Waiter {
   readonly resolve: (connection: PooledConnection | Promise<PooledConnection>) => void;
@@ -104,7 +112,12 @@ export class ConnectionPool {
   /** One dead connection at rest means that the others are dead too: none of them is asked, all are replaced. */
   async #alive(connection: PooledConnection): Promise<PooledConnection> {
     try {
-      await withDeadline(connection.physical.ping(), ANSWER_TIMEOUT_MS, noAnswer, () => undefined);
+      await withDeadline(
+        connection.physical.ping(),
+        ANSWER_TIMEOUT_MS,
+        noAnswer(ANSWER_TIMEOUT_MS),
+        () => undefined,
+      );
       return connection;
     } catch {
       this.#close(connection);
@@ -113,15 +126,23 @@ export class ConnectionPool {
     }
   }
 
+  /** The driver may have had it for a while before this pool did. */
   async #open(): Promise<PooledConnection> {
+    const connection = await this.#made();
+    const hasRested = connection.physical.restedMs > IDLE_MS;
+    return hasRested && this.settings().poolPrePing !== false ? this.#alive(connection) : connection;
+  }
+
+  async #made(): Promise<PooledConnection> {
     this.#total += 1;
     const generation = this.#generation;
     try {
-      const physical = await this.open();
+      const late = (arrived: PhysicalConnection): void => arrived.close();
+      const physical = await entering(this.open(), late);
       const connection = new PooledConnection(this, physical, generation, this.#expiry());
       physical.onLost(() => this.#lost(connection));
       try {
-        await this.#initialize(physical);
+        await entering(this.#initialize(physical), () => undefined);
       } catch (error) {
         physical.close();
         throw error;
@@ -152,7 +173,7 @@ export class ConnectionPool {
     if (resetOnReturn === 'destroy') return this.discard(connection);
     if (resetOnReturn === 'rollback') return this.#keep(connection);
     const asNew = connection.physical.reset().then(() => this.#initialize(connection.physical));
-    return withDeadline(asNew, ANSWER_TIMEOUT_MS, noAnswer, () => undefined).then(
+    return withDeadline(asNew, ANSWER_TIMEOUT_MS, noAnswer(ANSWER_TIMEOUT_MS), () => undefined).then(
       () => this.#keep(connection),
       () => this.discard(connection),
     );

@@ -5,6 +5,8 @@ import type { DriverConnection } from './lease.js';
 /** One connection of the driver, as far as the pool knows it. */
 export interface PhysicalConnection {
   readonly raw: unknown;
+  /** Milliseconds that it has been at rest in the driver's own pool; 0 when it is new. */
+  readonly restedMs: number;
   /** Rejects when the server does not answer. */
   ping(): Promise<unknown>;
   /** Puts the server's session back to how it began. */
@@ -28,14 +30,16 @@ interface Lender {
 /** A connection of the pool, lent to one holder at a time. */
 export class PooledConnection implements DriverConnection {
   isLost = false;
-  usedAt = performance.now();
+  usedAt: number;
 
   constructor(
     private readonly lender: Lender,
     readonly physical: PhysicalConnection,
     readonly generation: number,
     readonly expiresAt: number,
-  ) {}
+  ) {
+    this.usedAt = performance.now() - physical.restedMs;
+  }
 
   get raw(): unknown {
     return this.physical.raw;

@@ -3,7 +3,7 @@ import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
 import { closeWithDriver } from './driver-life.js';
 import { type BeginSettings, type IsolationLevel, ISOLATION_LEVELS } from './isolation.js';
 import type { Lease } from './lease.js';
-import { ConnectionPool } from './pool.js';
+import { CONNECT_TIMEOUT_MS, ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
 import { type CancellableClient, cancelStatement } from './postgres-canceller.js';
 
@@ -26,6 +26,9 @@ const SERVER_TRANSACTIONS: Readonly<Record<string, ServerTransaction>> = {
 const alreadyTold = (): void => undefined;
 
 class PostgresConnection implements PhysicalConnection {
+  // pg's own pool notices idle ones that ended, and keeps none for long.
+  readonly restedMs = 0;
+
   constructor(
     readonly raw: Client,
     private readonly release: (destroy: boolean) => void,
@@ -66,12 +69,18 @@ class PostgresConnection implements PhysicalConnection {
 
 export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as {
+    readonly master: { readonly options: { connectionTimeoutMillis?: number } };
     obtainMasterConnection(): Promise<[Client, (destroy: boolean) => void]>;
     createQueryRunner(mode: 'master'): ReturnType<Backend['createRunner']>;
   };
   const createRunner = driver.createQueryRunner.bind(driver);
   const obtain = driver.obtainMasterConnection.bind(driver);
-  const pool = new ConnectionPool(async () => new PostgresConnection(...(await obtain())), settings);
+  const open = async (): Promise<PostgresConnection> => {
+    // pg itself waits for ever for a server that lets nobody in, and with it a place in the driver's own pool.
+    driver.master.options.connectionTimeoutMillis ||= CONNECT_TIMEOUT_MS;
+    return new PostgresConnection(...(await obtain()));
+  };
+  const pool = new ConnectionPool(open, settings);
   return {
     family: 'postgres',
     isolationLevels: ISOLATION_LEVELS,

@@ -27,11 +27,11 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
   const enter = async ({ owner, runner }: LeaseHolder): Promise<DriverConnection> => {
     const leave = await gate.enter(owner);
     // Whoever gives it back has the runner; a session that was forgotten with its lease must stay collectable.
-    const holder = new WeakRef(runner);
+    const holder = runner && new WeakRef(runner);
     return {
       raw: driver.databaseConnection,
       run: async (sql) => driver.databaseConnection.exec(sql),
-      giveBack: () => saveIfDirty(driver, holder.deref()).finally(leave),
+      giveBack: () => saveIfDirty(driver, holder?.deref()).finally(leave),
       destroy: () => {
         undo(driver);
         leave();

@@ -10,7 +10,7 @@ import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 import { StatementWire } from './statement-wire.js';
-import { ENDED_BY_STATEMENT, spoiltBy } from './verdict.js';
+import { ENDED_BY_STATEMENT, LOST, spoiltBy } from './verdict.js';
 
 export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
@@ -103,6 +103,7 @@ export class TransactionRunner implements TransactionUse {
     const leasing = this.#lease();
     if (leasing !== undefined) await leasing;
     if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
+    this.#wire.refuseBehindStream();
     this.#hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
@@ -129,6 +130,8 @@ export class TransactionRunner implements TransactionUse {
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
     if (!this.#isBegun) return;
+    // COMMIT was not sent: nothing of it can be stored.
+    if (this.#slot.lease?.isLost === true) return this.owner.spoilt(LOST);
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
     if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);

@@ -10,6 +10,13 @@ export const ENDED_BY_STATEMENT: Spoilt = {
   outcome: 'unknown',
 };
 
+/** Noticed by nobody who waited for an answer. */
+export const LOST: Spoilt = {
+  state: 'gone',
+  reason: 'its connection was lost',
+  outcome: 'rolledBack',
+};
+
 /**
  * What is left of a transaction in which a statement failed; undefined where it may go on.
  *

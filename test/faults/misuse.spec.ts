@@ -205,6 +205,18 @@ onEach(['mariadb'], (database) => {
     });
   });
 
+  it('F121: a statement behind a stream that is still read is refused, where plain TypeORM waits for ever', async () => {
+    const { session } = await ours(database, { poolSize: 1 });
+    await session.run(async () => {
+      const rows = await session.queryRunner.stream('SELECT seq FROM seq_1_to_100000');
+      let refusal: unknown;
+      for await (const _row of rows)
+        refusal ??= await session.scalar('SELECT 1').catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: 'SS_ERR_ILLEGAL_STATE_CHANGE' });
+      expect(Number(await session.scalar('SELECT 7'))).toBe(7);
+    });
+  });
+
   it('F121: a stream that is left in the middle does not keep the end of its unit of work', async () => {
     const { session } = await ours(database, { poolSize: 1 }, { settleTimeoutMs: 2_000 });
     await session.run(async () => {

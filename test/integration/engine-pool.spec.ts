@@ -206,3 +206,17 @@ onEach(['mariadb'], (database) => {
     test.engine.invalidate();
   });
 });
+
+onEach(['postgres'], (database) => {
+  it.each([
+    [undefined, 10_000],
+    [3_000, 3_000],
+  ])(
+    'a server that lets nobody in is not waited for for ever: connectTimeoutMS %s becomes %s',
+    async (given, becomes) => {
+      const { dataSource } = await ours(database, { connectTimeoutMS: given });
+      const { master } = dataSource.driver as unknown as { master: { options: object } };
+      expect(master.options).toMatchObject({ connectionTimeoutMillis: becomes });
+    },
+  );
+});

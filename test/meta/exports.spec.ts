@@ -92,6 +92,7 @@ const VALUES = {
 const TYPES = {
   'src/index.ts': [
     'AbortPolicy',
+    'BeginMode',
     'BeginOptions',
     'CommitMode',
     'DatabaseFamily',

@@ -5,6 +5,7 @@ import { ConnectionPool } from '../../src/engine/pool.js';
 import type { PhysicalConnection, PooledConnection } from '../../src/engine/pooled-connection.js';
 
 class Physical implements PhysicalConnection {
+  restedMs = 0;
   readonly done: string[] = [];
   lose: () => void = () => undefined;
   answersPing = true;
@@ -260,6 +261,50 @@ describe('a pool', () => {
     }
     expect(opened[0]!.done).toEqual(['close']);
     expect(pool.counters().total).toBe(0);
+  });
+
+  it('gives a place free that a connection takes which is never opened', async () => {
+    settings = { ...settings, poolSize: 1, maxOverflow: 0 };
+    openNext = () => new Promise(() => undefined);
+    vi.useFakeTimers();
+    try {
+      const first = obtain(60_000).catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(await first).toMatchObject({ code: 'ETIMEDOUT' });
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(pool.counters().total).toBe(0);
+  });
+
+  it('closes a connection that is opened when nobody waits for it any more', async () => {
+    const late = new Physical(0);
+    let arrive: (physical: Physical) => void = () => undefined;
+    openNext = () => new Promise((resolve) => (arrive = resolve));
+    vi.useFakeTimers();
+    try {
+      const first = obtain(60_000).catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await first;
+    } finally {
+      vi.useRealTimers();
+    }
+    arrive(late);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(late.done).toEqual(['close']);
+  });
+
+  it('asks a connection that the driver has had at rest, and replaces a dead one', async () => {
+    settings = { ...settings, poolPrePing: 'ifIdle' };
+    const [dead, alive] = [new Physical(1), new Physical(2)];
+    dead.restedMs = 600;
+    dead.ping = () => Promise.reject(new Error('dead'));
+    const next = [dead, alive];
+    openNext = () => Promise.resolve(next.shift()!);
+    const connection = await obtain();
+    expect(connection.physical).toBe(alive);
+    expect(dead.done).toEqual(['close']);
+    expect(pool.counters()).toMatchObject({ total: 1, active: 1 });
   });
 
   it('POOL-26: does not lose a place to a connection that cannot be made ready, and tells why', async () => {
