@@ -1,8 +1,19 @@
 /** When a transaction begins: by name, with its first statement, or at the first write. */
-import { BEGIN_MODES, createEngine, type SessionBase, sessionFactory } from 'nestjs-scoped-session';
+import { Controller, Get } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import {
+  BEGIN_MODES,
+  createEngine,
+  ScopedSession,
+  ScopedSessionModule,
+  type SessionBase,
+  sessionFactory,
+  SessionOptions,
+} from 'nestjs-scoped-session';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
+import { serve } from '../support/boot.js';
 import { KINDS, onEach, SERVERS, type TestDatabase } from '../support/databases.js';
 import { type Ours, ours } from '../support/plain-and-ours.js';
 import { StatementLog } from '../support/statement-log.js';
@@ -19,6 +30,7 @@ class Tally {
   n!: number;
 }
 
+const tallies = { entities: [Tally], synchronize: true, dropSchema: true };
 const stored = (dataSource: DataSource): Promise<number> => dataSource.getRepository(Tally).count();
 
 interface Logged extends Ours {
@@ -280,5 +292,52 @@ onEach(SERVERS, (database) => {
     await session.run(() => session.scalar(READ), { isolation: 'SERIALIZABLE' });
     expect(sent().filter((sql) => sql.includes('READ COMMITTED'))).toHaveLength(1);
     expect(sent().filter((sql) => sql.includes('SERIALIZABLE'))).toEqual([]);
+  });
+});
+
+onEach(['mariadb'], (database) => {
+  @Controller('tallies')
+  class TallyController {
+    constructor(private readonly session: ScopedSession) {}
+
+    @Get()
+    count(): Promise<unknown> {
+      return this.session.scalar(READ);
+    }
+
+    @Get('late')
+    @SessionOptions({ begin: 'firstWrite' })
+    late(): Promise<unknown> {
+      return this.session.scalar(READ);
+    }
+  }
+
+  it('forRoot says how an application begins, and a handler how it does itself', async () => {
+    const log = new StatementLog();
+    const { http } = await serve(database, {
+      imports: [
+        TypeOrmModule.forRoot(database.options({ ...tallies, logger: log })),
+        ScopedSessionModule.forRoot({ begin: 'implicit', isolation: 'READ COMMITTED', poolSize: 1 }),
+      ],
+      controllers: [TallyController],
+    });
+    await http.get('/tallies').expect(200);
+    log.take();
+    await http.get('/tallies').expect(200);
+    expect(log.take().map(({ sql }) => sql)).toEqual([READ, 'COMMIT']);
+    await http.get('/tallies/late').expect(200);
+    expect(log.take().map(({ sql }) => sql)).toEqual([READ]);
+  });
+});
+
+onEach(['sqljs'], (database) => {
+  it('forRoot refuses a begin that would change what is read', async () => {
+    const app = serve(database, {
+      imports: [
+        TypeOrmModule.forRoot(database.options(tallies)),
+        ScopedSessionModule.forRoot({ begin: 'firstWrite' }),
+      ],
+    });
+    await expect(app).rejects.toThrow('unrepeatableReads: true');
   });
 });

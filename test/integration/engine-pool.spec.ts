@@ -215,6 +215,7 @@ onEach(['postgres'], (database) => {
     'a server that lets nobody in is not waited for for ever: connectTimeoutMS %s becomes %s',
     async (given, becomes) => {
       const { dataSource } = await ours(database, { connectTimeoutMS: given });
+      await dataSource.query('SELECT 1');
       const { master } = dataSource.driver as unknown as { master: { options: object } };
       expect(master.options).toMatchObject({ connectionTimeoutMillis: becomes });
     },
