@@ -7,6 +7,7 @@ export {
   PRE_PING_MODES,
   RawConnection,
   RESET_MODES,
+  SQLITE_CONNECTIONS,
   SUPPORTED_DRIVERS,
   type DatabaseFamily,
   type EngineOptions,
@@ -15,6 +16,7 @@ export {
   type PoolOptions,
   type PrePingMode,
   type ResetMode,
+  type SqliteConnections,
   type SupportedDriver,
   type TransactionOptions,
 } from './engine/index.js';

@@ -43,6 +43,8 @@ export interface BackendNeeds {
 export interface Backend {
   readonly family: DatabaseFamily;
   readonly isolationLevels: readonly IsolationLevel[];
+  /** True where everybody has the same one: who holds it would wait for himself. */
+  readonly sharesOneConnection?: boolean;
   /** A runner that nobody else has. */
   createRunner(): QueryRunner;
   /** A connection, at once where one is free; else it waits as long as `patience` lasts. */

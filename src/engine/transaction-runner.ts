@@ -67,7 +67,8 @@ export class TransactionRunner implements TransactionUse {
     const options = this.owner.transactionOptions();
     this.engine.refuseUnknownIsolation(options.isolation);
     const attempt = (this.#attempt = {});
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+    const { readOnly = false } = options;
+    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
     const lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
     this.#slot.lease = lease;
     this.#options = options;
