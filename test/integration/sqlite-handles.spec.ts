@@ -14,7 +14,7 @@ import { onEach, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { OtherProcess } from '../support/other-process.js';
 import { ours, plainDataSource, texts } from '../support/plain-and-ours.js';
-import type { SqliteHandle } from '../support/sqlite-file.js';
+import { Database, type SqliteHandle } from '../support/sqlite-file.js';
 import { users } from '../support/users.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
@@ -56,7 +56,7 @@ describe('plain TypeORM with a handle for each (two DataSources on one file)', (
     await runner.startTransaction();
     await runner.query(insert('of the first'));
     const commits = new Promise((resolve, reject) => {
-      setImmediate(() => runner.commitTransaction().then(resolve, reject));
+      setImmediate(() => void runner.commitTransaction().then(resolve, reject));
     });
     const loop = turns();
     const error = await second.query(insert('of the second')).catch((thrown: unknown) => thrown);
@@ -131,7 +131,9 @@ onEach(['better-sqlite3 per session'], (database) => {
         await session.execute(insert('outer'));
         const runner = dataSource.createQueryRunner();
         expect(await runner.query('SELECT * FROM note')).toEqual([]);
-        await expect(runner.query(insert('inner'))).rejects.toThrow(PoolTimeoutError);
+        const write = runner.query(insert('inner'));
+        await expect(write).rejects.toThrow(PoolTimeoutError);
+        await expect(write).rejects.toThrow(/got no connection .* Longest holder: /);
         await runner.release();
       });
       expect(warnings).toHaveLength(1);
@@ -202,11 +204,11 @@ onEach(['better-sqlite3 per session'], (database) => {
   describe('while another process has the file locked', () => {
     it.each([
       ['a session', (session: SessionBase) => session.execute(insert('waited'))],
-      ['a plain statement', ({ dataSource }: SessionBase) => dataSource!.query(insert('waited'))],
+      ['a plain statement', ({ dataSource }: SessionBase) => dataSource.query(insert('waited'))],
       [
         'a plain transaction',
         ({ dataSource }: SessionBase) =>
-          dataSource!.transaction(async (manager) => manager.query(insert('waited'))),
+          dataSource.transaction(async (manager) => manager.query(insert('waited'))),
       ],
     ])('%s waits, and the event loop turns', async (_who, write) => {
       const { session, dataSource } = await ours(database);
@@ -291,7 +293,7 @@ onEach(['better-sqlite3 per session'], (database) => {
     });
 
     it('keeps its prepared statements to itself: a session that has another one sees what that one sees', async () => {
-      const { session, dataSource } = await ours(database, { statementCacheSize: 2 });
+      const { session, dataSource } = await ours(database);
       const first = session.sessionFactory.create({ readOnly: true });
       const second = session.sessionFactory.create({ readOnly: true });
       expect(await first.scalar(COUNT)).toBe(0);
@@ -361,6 +363,31 @@ onEach(['better-sqlite3 per session'], (database) => {
     await expect(outer).rejects.toThrow(SelfDeadlockError);
   });
 
+  it('a plain transaction has the lock from its beginning: nobody commits between its reads and its writes', async () => {
+    const { dataSource } = await ours(database);
+    await dataSource.transaction(async (manager) => {
+      expect(await manager.count(Note)).toBe(0);
+      const outside = new Database(fileOf(dataSource), { timeout: 0 });
+      expect(() => outside.exec(insert('between'))).toThrow('database is locked');
+      outside.close();
+      await manager.insert(Note, { text: 'of the transaction' });
+    });
+    expect(await texts(dataSource)).toEqual(['of the transaction']);
+  });
+
+  it.each([0, 1])(
+    'a runner keeps %i prepared statements where that is asked for',
+    async (statementCacheSize) => {
+      const { session, dataSource } = await ours(database, { statementCacheSize });
+      await session.run(async () => {
+        await session.execute(insert('a'));
+        await session.execute(insert('b'));
+        expect(await session.scalar(COUNT)).toBe(2);
+      });
+      expect(await texts(dataSource)).toEqual(['a', 'b']);
+    },
+  );
+
   it('a plain transaction by hand may still be DEFERRED', async () => {
     const { dataSource } = await ours(database);
     const runner = dataSource.createQueryRunner();
@@ -373,11 +400,9 @@ onEach(['better-sqlite3 per session'], (database) => {
   });
 
   it('when everything is closed, the files of the WAL are gone', async () => {
-    const engine = await createEngine(
-      new DataSource(database.options({ entities: [Note], synchronize: true })),
-      database.engine,
-    ).initialize();
-    const file = fileOf(engine.dataSource);
+    const file = `${(database.options() as { database: string }).database}.closed`;
+    const options = database.options({ entities: [Note], synchronize: true, database: file });
+    const engine = await createEngine(options, database.engine).initialize();
     await engine.dataSource.query(insert('kept'));
     const open = engine.dataSource.createQueryRunner();
     await open.query('SELECT 1');
