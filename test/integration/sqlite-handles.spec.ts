@@ -8,7 +8,7 @@ import {
   SelfDeadlockError,
   type SessionBase,
 } from 'nestjs-scoped-session';
-import { DataSource, QueryFailedError } from 'typeorm';
+import { DataSource, type MigrationInterface, QueryFailedError, type QueryRunner } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { onEach, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
@@ -387,6 +387,41 @@ onEach(['better-sqlite3 per session'], (database) => {
       expect(await texts(dataSource)).toEqual(['a', 'b']);
     },
   );
+
+  it('a plain transaction that is left open is undone, and its turn is over', async () => {
+    const { dataSource } = await ours(database);
+    const runner = dataSource.createQueryRunner();
+    await runner.query('SELECT 1');
+    await runner.startTransaction();
+    await runner.query(insert('left open'));
+    await runner.release();
+    await dataSource.query(insert('next'));
+    expect(await texts(dataSource)).toEqual(['next']);
+  });
+
+  it('migrations run on one handle, with the settings that TypeORM makes there', async () => {
+    const seen: unknown[] = [];
+    class Rebuild1700000000000 implements MigrationInterface {
+      async up(runner: QueryRunner): Promise<void> {
+        seen.push(...((await runner.query('PRAGMA foreign_keys')) as unknown[]));
+        await runner.query('CREATE TABLE made (id INTEGER)');
+      }
+
+      async down(): Promise<void> {
+        // Never undone.
+      }
+    }
+    const { dataSource, factory } = await users(database, {
+      dataSource: { migrations: [Rebuild1700000000000] },
+    });
+    await dataSource.runMigrations();
+    expect(seen).toEqual([{ foreign_keys: 0 }]);
+    await using session = factory.create();
+    expect(await session.scalar('SELECT COUNT(*) FROM made')).toBe(0);
+    await session.commit();
+    await dataSource.query('DROP TABLE made');
+    await dataSource.query('DROP TABLE migrations');
+  });
 
   it('a plain transaction by hand may still be DEFERRED', async () => {
     const { dataSource } = await ours(database);
