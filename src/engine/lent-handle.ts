@@ -64,7 +64,9 @@ export class LentHandle implements DriverConnection {
     const turn = Promise.resolve(this.file.writers.obtain(this.borrower));
     this.#turn = turn;
     // Who was refused may try again.
-    turn.catch(() => (this.#turn = undefined));
+    turn.catch(() => {
+      if (this.#turn === turn) this.#turn = undefined;
+    });
     return turn;
   }
 
