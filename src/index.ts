@@ -8,6 +8,7 @@ export {
   PRE_PING_MODES,
   RawConnection,
   RESET_MODES,
+  SQLITE_CONNECTIONS,
   SUPPORTED_DRIVERS,
   type BeginMode,
   type DatabaseFamily,
@@ -17,6 +18,7 @@ export {
   type PoolOptions,
   type PrePingMode,
   type ResetMode,
+  type SqliteConnections,
   type SupportedDriver,
   type TransactionOptions,
 } from './engine/index.js';

@@ -42,8 +42,12 @@ export interface BackendNeeds {
 
 export interface Backend {
   readonly family: DatabaseFamily;
+  /** Nobody stands between this process and the database: it has done what it answered, and is waited for at a gate. */
+  readonly isInProcess: boolean;
   readonly isolationLevels: readonly IsolationLevel[];
   readonly beginModes: readonly BeginMode[];
+  /** True where everybody has the same one: who holds it would wait for himself. */
+  readonly sharesOneConnection?: boolean;
   /** A runner that nobody else has. */
   createRunner(): QueryRunner;
   /** A connection, at once where one is free; else it waits as long as `patience` lasts. */

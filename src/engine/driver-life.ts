@@ -4,7 +4,7 @@ import { own } from './own-members.js';
 import type { ConnectionPool } from './pool.js';
 
 /** Closes `pool` whenever the DataSource disconnects; what is returned closes it now, and leaves the driver alone. */
-export function closeWithDriver({ driver }: DataSource, pool: ConnectionPool): () => void {
+export function closeWithDriver({ driver }: DataSource, pool: Pick<ConnectionPool, 'close'>): () => void {
   const disconnect = driver.disconnect.bind(driver);
   const leave = own(driver, {
     disconnect: () => {

@@ -10,6 +10,8 @@ export function driverLimit({ options }: DataSource): number {
 
 /** @throws {@link InvalidOptionError} `SS_ERR_INVALID_OPTION` when the DataSource's own pool is smaller */
 export function refuseLargerPool(dataSource: DataSource, { poolSize, maxOverflow = 0 }: EngineOptions): void {
+  // TypeORM's SQLite drivers have no pool.
+  if (['better-sqlite3', 'sqljs'].includes(dataSource.options.type)) return;
   const limit = driverLimit(dataSource);
   const wanted = (poolSize ?? limit) + maxOverflow;
   if (wanted <= limit) return;

@@ -1,7 +1,12 @@
 /** The engine's options: those of its pool, and what SQLite has instead of one. */
 import { isolationLevel, type IsolationLevel } from './isolation.js';
-import { integer, type Rules } from './option-rules.js';
+import { integer, oneOf, type Rules } from './option-rules.js';
 import { POOL_RULES, type PoolOptions, type PoolSettings } from './pool-options.js';
+
+/** How a SQLite file is opened. */
+export const SQLITE_CONNECTIONS = ['shared', 'perSession'] as const;
+/** `shared`: units of work take turns on one connection. `perSession`: each has its own, and those that read do not wait. */
+export type SqliteConnections = (typeof SQLITE_CONNECTIONS)[number];
 
 /** Options of `createEngine`, also part of those of `forRoot`. */
 export interface EngineOptions extends PoolOptions {
@@ -17,6 +22,13 @@ export interface EngineOptions extends PoolOptions {
    * Default: the DataSource's `isolationLevel`, else the server's.
    */
   readonly isolation?: IsolationLevel;
+  /**
+   * `perSession` gives each unit of work on a file of better-sqlite3 a handle of its own from a pool, and puts the file into
+   * WAL mode, in which it stays. One writes at a time (`gateTimeoutMs`, other processes included); `readOnly` sessions and
+   * plain reads neither wait for the writer nor it for them: `poolSize` handles for them, and one more for the writer.
+   * Default `shared`.
+   */
+  readonly sqliteConnections?: SqliteConnections;
 }
 
 export const ENGINE_RULES: Rules<EngineOptions> = {
@@ -24,10 +36,13 @@ export const ENGINE_RULES: Rules<EngineOptions> = {
   gateTimeoutMs: integer(0),
   statementTimeoutMs: integer(1),
   isolation: (value, name) => isolationLevel(value, name),
+  sqliteConnections: oneOf(SQLITE_CONNECTIONS),
 };
 
 export type EngineSettings = PoolSettings &
-  Required<Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs' | 'statementTimeoutMs'>>;
+  Required<
+    Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs' | 'statementTimeoutMs' | 'sqliteConnections'>
+  >;
 
 export const ENGINE_DEFAULTS: EngineSettings = {
   poolSize: 10,
@@ -40,6 +55,7 @@ export const ENGINE_DEFAULTS: EngineSettings = {
   initSql: [],
   gateTimeoutMs: 5_000,
   statementTimeoutMs: Infinity,
+  sqliteConnections: 'shared',
 };
 
 /** `more` over `settings`; what it leaves undefined stays. */

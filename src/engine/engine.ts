@@ -84,7 +84,7 @@ export class Engine {
 
   get #timeoutMs(): number {
     const { poolTimeoutMs, gateTimeoutMs } = this.#settings;
-    return this.#backend.family === 'sqlite' ? gateTimeoutMs : poolTimeoutMs;
+    return this.#backend.isInProcess ? gateTimeoutMs : poolTimeoutMs;
   }
 
   /** `Infinity` where there is no limit. @internal */

@@ -29,7 +29,7 @@ export class Holders {
   }
 
   timeout(
-    { label, owner }: LeaseHolder,
+    { label, owner }: Pick<LeaseHolder, 'label' | 'owner'>,
     waitedMs: number,
     { limit, total, active, idle, waiting }: PoolCounters,
   ): PoolTimeoutError {

@@ -8,7 +8,12 @@ export { dataSourceOptionsFromUrl } from './database-url.js';
 export { withDeadline } from './deadline.js';
 export { Engine } from './engine.js';
 export { classifyFailure } from './failures.js';
-export { ENGINE_RULES, type EngineOptions } from './engine-options.js';
+export {
+  ENGINE_RULES,
+  SQLITE_CONNECTIONS,
+  type EngineOptions,
+  type SqliteConnections,
+} from './engine-options.js';
 export {
   BEGIN_MODES,
   type BeginMode,
@@ -43,5 +48,6 @@ export {
 export { RawConnection } from './raw-connection.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
+export { refuseHandlesWithoutFile } from './sqlite-connections.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

@@ -8,6 +8,8 @@ export interface LeaseHolder {
   readonly owner: LeaseOwner;
   /** The runner that will use the connection, where there is one. */
   readonly runner?: QueryRunner;
+  /** Whether nothing will be written with it; left out where that is not known yet. */
+  readonly readOnly?: boolean;
 }
 
 /** A unit of work as the engine sees it. */

@@ -2,6 +2,7 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
 import type { Backend, RunAs } from './backend.js';
 import { classifyFailure, concernsOthers } from './failures.js';
+import { isWrite } from './is-write.js';
 import type { Lease, LeaseHolder, LeaseOwner } from './lease.js';
 
 const LABEL = 'A plain query runner';
@@ -37,11 +38,12 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
   /** The connection was lost; until the release, what is sent there is told so by the driver. */
   let isLost = false;
 
-  const lease = async (): Promise<Lease> => {
+  const lease = async (sql = ''): Promise<Lease> => {
     // TypeORM's own refuses a runner that was given back, and says so in its words.
     if (runner.isReleased) await send('');
     if (leasing !== undefined) return leasing;
-    const asked = engine.acquirePlain({ label: LABEL, owner, runner });
+    const holder = { label: LABEL, owner, runner, ...(sql !== '' && isWrite(sql) && { readOnly: false }) };
+    const asked = engine.acquirePlain(holder);
     leasing = asked;
     // A runner that was refused may try again.
     asked.catch(() => (leasing = undefined));
@@ -75,7 +77,7 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
   return Object.assign(runner, {
     connect: async () => (await lease()).raw,
     query: async (sql: string, parameters?: unknown[], useStructuredResult = false) => {
-      const held = await lease();
+      const held = await lease(sql);
       mayBeOpen ||= OPENS.test(sql);
       try {
         const result = await send(sql, parameters);

@@ -98,6 +98,7 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
   const canceller = new MysqlCanceller(driver.mysql?.Connection);
   return {
     family: 'mysql',
+    isInProcess: false,
     isolationLevels: ISOLATION_LEVELS,
     beginModes: BEGIN_MODES,
     createRunner: () => createRunner('master'),

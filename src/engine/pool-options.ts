@@ -12,7 +12,7 @@ export const RESET_MODES = ['rollback', 'reset', 'destroy'] as const;
 /** `rollback`: no transaction is left open. `reset`: the server's whole session is put back too. `destroy`: it is closed. */
 export type ResetMode = (typeof RESET_MODES)[number];
 
-/** Options of the pool of `createEngine`, also part of those of `forRoot`; SQLite has one connection and takes none of them. */
+/** Options of the pool of `createEngine`, also part of those of `forRoot`; SQLite takes them where it has a handle for each session. */
 export interface PoolOptions {
   /** Connections that are kept, 1 to 10 000. Default 10; on an existing DataSource, its own limit. */
   readonly poolSize?: number;

@@ -83,6 +83,7 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
   const pool = new ConnectionPool(open, settings);
   return {
     family: 'postgres',
+    isInProcess: false,
     isolationLevels: ISOLATION_LEVELS,
     beginModes: ['explicit', 'firstWrite'],
     createRunner: () => createRunner('master'),

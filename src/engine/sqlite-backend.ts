@@ -4,11 +4,13 @@ import type { Backend, BackendNeeds, ServerTransaction } from './backend.js';
 import { withDeadline } from './deadline.js';
 import type { BeginSettings } from './isolation.js';
 import type { DriverConnection, LeaseHolder } from './lease.js';
+import { type BetterSqlite3Handle, isBetterSqlite3 } from './better-sqlite3-handle.js';
+import { levelPragma } from './sqlite-level.js';
 import { SqliteGate } from './sqlite-gate.js';
 
 /** The parts of TypeORM's two SQLite drivers and their runners that the gate needs. */
 export interface SqliteDriver {
-  databaseConnection: { inTransaction?: boolean; exec(sql: string): unknown };
+  databaseConnection: { exec(sql: string): unknown } | BetterSqlite3Handle;
   options: { autoSave?: boolean };
   queryRunner?: QueryRunner | undefined;
   createQueryRunner(mode: 'master'): SqliteRunner;
@@ -19,10 +21,16 @@ export interface SqliteRunner extends QueryRunner {
   isDirty?: boolean;
 }
 
-export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
+type RunnerClass = new (driver: SqliteDriver) => SqliteRunner;
+
+/** @param derive - makes the class of the runners from the driver's own */
+export function sqliteBackend(
+  { dataSource }: BackendNeeds,
+  derive: (Runner: RunnerClass) => RunnerClass = (Runner) => Runner,
+): Backend {
   const driver = dataSource.driver as unknown as SqliteDriver;
   const gate = new SqliteGate();
-  const createRunner = runnerFactory(driver);
+  const Runner = derive(runnerClassOf(driver));
 
   const enter = async ({ owner, runner }: LeaseHolder): Promise<DriverConnection> => {
     const leave = await gate.enter(owner);
@@ -41,9 +49,11 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
 
   return {
     family: 'sqlite',
+    isInProcess: true,
+    sharesOneConnection: true,
     isolationLevels: ['READ UNCOMMITTED', 'SERIALIZABLE'],
     beginModes: ['explicit', 'firstWrite'],
-    createRunner,
+    createRunner: () => new Runner(driver),
     obtain: (holder, { timeoutMs, timedOut }) =>
       withDeadline(enter(holder), timeoutMs, timedOut, (late) => void late.giveBack()),
     // Whoever asks the driver has its only connection at hand.
@@ -69,25 +79,23 @@ export function sqliteBackend({ dataSource }: BackendNeeds): Backend {
 }
 
 /** The driver's runner class is found on the one shared runner that TypeORM would hand to everybody. */
-function runnerFactory(driver: SqliteDriver): () => SqliteRunner {
+function runnerClassOf(driver: SqliteDriver): RunnerClass {
   const shared = driver.createQueryRunner('master');
   driver.queryRunner = undefined;
-  const Runner = shared.constructor as new (driver: SqliteDriver) => SqliteRunner;
-  return () => new Runner(driver);
+  return shared.constructor as RunnerClass;
 }
 
 /** Writers take the lock at once: a transaction that reads first and writes later fails when another commits between. */
 function beginStatements(_connection: unknown, { isolation, readOnly }: BeginSettings): readonly string[] {
-  const level =
-    isolation === undefined ? [] : [`PRAGMA read_uncommitted = ${isolation === 'READ UNCOMMITTED' ? 1 : 0}`];
+  const level = isolation === undefined ? [] : [levelPragma(isolation)];
   return readOnly === true ? [...level, 'PRAGMA query_only = 1', 'BEGIN'] : [...level, 'BEGIN IMMEDIATE'];
 }
 
 function serverTransaction(connection: unknown, answer: unknown): ServerTransaction {
   const database = connection as SqliteDriver['databaseConnection'];
-  const { inTransaction = answer === undefined ? refusesBegin(database) : undefined } = database;
-  if (inTransaction === undefined) return 'unknown';
-  return inTransaction ? 'open' : 'none';
+  if (isBetterSqlite3(database)) return database.inTransaction ? 'open' : 'none';
+  if (answer !== undefined) return 'unknown';
+  return refusesBegin(database) ? 'open' : 'none';
 }
 
 /** sql.js does not tell; it is only asked where something failed or is about to be committed. */
@@ -103,9 +111,11 @@ function refusesBegin(database: SqliteDriver['databaseConnection']): boolean {
 
 function insertedId(connection: unknown, answer: unknown): number | bigint | undefined {
   if (typeof answer === 'number' || typeof answer === 'bigint') return answer;
-  const [rows] = (connection as SqliteDriver['databaseConnection']).exec('SELECT last_insert_rowid()') as [
-    { values: [[number]] }?,
-  ];
+  const database = connection as SqliteDriver['databaseConnection'];
+  const sql = 'SELECT last_insert_rowid()';
+  // better-sqlite3 tells it with the answer, except where that is rows (RETURNING).
+  if (isBetterSqlite3(database)) return database.prepare(sql).pluck().get() as number | bigint;
+  const [rows] = database.exec(sql) as [{ values: [[number]] }?];
   return rows?.values[0][0];
 }
 

@@ -64,11 +64,11 @@ export class StatementWire {
     return this.#passing(() => query.call(this.runner, sql, parameters, true));
   }
 
-  /** TypeORM asks for the connection before it waits for anything. */
-  #passing<T>(call: () => Promise<T>): Promise<T> {
+  /** TypeORM asks for the connection at once, or when subscribers have answered. */
+  async #passing<T>(call: () => Promise<T>): Promise<T> {
     this.#isPassing = true;
     try {
-      return call();
+      return await call();
     } finally {
       this.#isPassing = false;
     }

@@ -2,6 +2,7 @@
 import type { DataSource } from 'typeorm';
 import { UnusableDataSourceError } from '../errors.js';
 import type { Backend, BackendNeeds } from './backend.js';
+import { betterSqlite3Backend } from './better-sqlite3-backend.js';
 import { mysqlBackend } from './mysql-backend.js';
 import { postgresBackend } from './postgres-backend.js';
 import { sqliteBackend } from './sqlite-backend.js';
@@ -17,7 +18,7 @@ const BACKENDS: Readonly<Record<SupportedDriver, BackendFactory>> = {
   mysql: mysqlBackend,
   mariadb: mysqlBackend,
   postgres: postgresBackend,
-  'better-sqlite3': sqliteBackend,
+  'better-sqlite3': betterSqlite3Backend,
   sqljs: sqliteBackend,
 };
 

@@ -62,8 +62,7 @@ export class TransactionRunner implements TransactionUse {
         this.#believe(result);
       }
       this.#isBegun = true;
-      // Nobody stands between this process and SQLite: it has done what it answered.
-      this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
+      this.#wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
       this.#lose(error);
       throw error;
@@ -77,7 +76,8 @@ export class TransactionRunner implements TransactionUse {
     this.#options = this.owner.transactionOptions();
     this.engine.refuseUnusable(this.#options);
     const attempt = (this.#attempt = {});
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+    const { readOnly = false } = this.#options;
+    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
     if (acquired instanceof Promise)
       return this.#arriving(acquired, attempt).then((lease) => void (this.#slot.lease = lease));
     this.#slot.lease = acquired;

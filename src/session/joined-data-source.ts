@@ -49,7 +49,7 @@ class JoinedDataSource implements AdoptionSeam {
     const session = this.scoped.registry.has() ? this.#session() : undefined;
     const transaction = session && startedTransactionOf(session);
     if (transaction === undefined) return;
-    if (this.engine.backend.family === 'sqlite' && transaction.isConnected) {
+    if (this.engine.backend.sharesOneConnection === true && transaction.isConnected) {
       throw new SelfDeadlockError(
         `${transaction.label} asked for a query runner of its own while its session holds the SQLite database, which has ` +
           'only one connection. Use session.queryRunner, or commit first.',

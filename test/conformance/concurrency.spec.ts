@@ -7,13 +7,14 @@ import {
   type SessionBase,
 } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, isSqlite, onEach } from '../support/databases.js';
 import { INSERT_USER, type Users, users } from '../support/users.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
 const named = (name: string): { name: string; nick: null } => ({ name, nick: null });
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
+  const isOneConnection = database.kind === 'sqljs' || database.kind === 'better-sqlite3';
   let test: Users;
   let scoped: ScopedSession;
   let session: SessionBase;
@@ -125,17 +126,21 @@ onEach(KINDS, (database) => {
       expect(await test.names()).toEqual(['one', 'two', 'four']);
     });
 
-    it.runIf(database.kind !== 'sqljs')('do not see what the other has not committed', async () => {
+    it.runIf(!isOneConnection)('do not see what the other has not committed', async () => {
       const [written, read] = [signal(), signal()];
       const writer = scoped.run(async () => {
         await scoped.execute(INSERT_USER, named('three'));
         written.resolve();
         await read.promise;
       });
-      const count = await scoped.run(async () => {
-        await written.promise;
-        return scoped.scalar('SELECT COUNT(*) FROM users').finally(read.resolve);
-      });
+      const count = await scoped.run(
+        async () => {
+          await written.promise;
+          return scoped.scalar('SELECT COUNT(*) FROM users').finally(read.resolve);
+        },
+        // SQLite has one writer at a time.
+        { readOnly: isSqlite(database.kind) },
+      );
       await writer;
       expect(Number(count)).toBe(2);
     });

@@ -1,11 +1,11 @@
 /** LIF-31: a session that is dropped without close() is noticed. */
 import { expect, it } from 'vitest';
 import { collectGarbageUntil } from '../support/collect-garbage.js';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, onEach } from '../support/databases.js';
 import { INSERT_USER, type Users, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   const warnings: string[] = [];
 
   async function drop(test: Users, label: string): Promise<void> {

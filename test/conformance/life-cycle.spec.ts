@@ -1,12 +1,12 @@
 /** LIF: when a session begins, ends, takes its connection and gives it back. */
 import { AutobeginDisabledError, type SessionBase } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, onEach } from '../support/databases.js';
 import { INSERT_USER, User, type Users, users } from '../support/users.js';
 
 const THREE = { name: 'three', nick: null };
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Users;
   let session: SessionBase;
 

@@ -9,13 +9,13 @@ import {
   sessionFactory,
 } from 'nestjs-scoped-session';
 import { describe, expect, it } from 'vitest';
-import { KINDS, onEach, SERVERS, type TestDatabase } from '../support/databases.js';
+import { ALL_KINDS, isSqlite, onEach, SERVERS, type TestDatabase } from '../support/databases.js';
 import { INSERT_USER, type Users, users } from '../support/users.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
 const named = (name: string): { name: string; nick: null } => ({ name, nick: null });
 
-/** A pool of `size`, which on sql.js is always one. */
+/** A pool of `size`, which on SQLite is always one, for writers. */
 const pool = (database: TestDatabase, size: number, timeoutMs = 30_000): Promise<Users> =>
   users(database, {
     dataSource: { poolSize: size },
@@ -117,8 +117,8 @@ onEach(SERVERS, (database) => {
   });
 });
 
-onEach(KINDS, (database) => {
-  const size = database.kind === 'sqljs' ? 1 : 2;
+onEach(ALL_KINDS, (database) => {
+  const size = isSqlite(database.kind) ? 1 : 2;
 
   it('POOL-03: one more than the limit waits until the deadline, and is told the counters (deviation: the message is ours)', async () => {
     const test = await pool(database, size);
@@ -249,7 +249,7 @@ onEach(KINDS, (database) => {
         exec(sql: string): unknown;
       };
       const byHand = (sql: string): Promise<unknown> =>
-        database.kind === 'sqljs'
+        isSqlite(database.kind)
           ? Promise.resolve(connection.exec(sql))
           : new Promise((resolve, reject) =>
               connection.query(sql, (error) => (error ? reject(error) : resolve(undefined))),

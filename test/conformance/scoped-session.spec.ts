@@ -8,7 +8,7 @@ import {
   SessionBase,
 } from 'nestjs-scoped-session';
 import { beforeEach, expect, it, vi } from 'vitest';
-import { KINDS, onEach, SERVERS } from '../support/databases.js';
+import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { kill } from '../support/plain-and-ours.js';
 import { connectionNumber, INSERT_USER, type Users, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -27,7 +27,7 @@ function scopeFunction() {
   };
 }
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Users;
   let scoped: ScopedSession;
 

@@ -1,10 +1,10 @@
 /** MKR: sessionFactory behaves as SQLAlchemy's sessionmaker. */
 import { sessionFactory, UnboundSessionError } from 'nestjs-scoped-session';
 import { beforeEach, expect, it } from 'vitest';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, onEach } from '../support/databases.js';
 import { INSERT_USER, type Users, users } from '../support/users.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Users;
 
   beforeEach(async () => {

@@ -7,10 +7,10 @@ import {
   UnboundSessionError,
 } from 'nestjs-scoped-session';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, isSqlite, onEach } from '../support/databases.js';
 import { INSERT_USER, type Users, users } from '../support/users.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Users;
   let session: SessionBase;
 
@@ -74,6 +74,7 @@ onEach(KINDS, (database) => {
     const result = await session.execute(`${INSERT_USER} RETURNING id, name`, { name: 'three', nick: null });
     expect(result.rows).toEqual([{ id: 3, name: 'three' }]);
     expect(result.affectedRows).toBe(1);
+    expect(result.insertId).toBe(isSqlite(database.kind) ? 3 : undefined);
   });
 
   it('EXE-09: a list of parameter objects inserts a row for each, and tells the last key', async () => {

@@ -7,7 +7,7 @@ import {
 } from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach, SERVERS } from '../support/databases.js';
+import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { kill } from '../support/plain-and-ours.js';
 import { connectionNumber, INSERT_USER, type Users, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -15,7 +15,7 @@ import { waitUntil } from '../support/wait-until.js';
 const DUPLICATE = { name: 'again', nick: 'x' };
 const named = (name: string): { name: string; nick: null } => ({ name, nick: null });
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Users;
   let session: SessionBase;
 

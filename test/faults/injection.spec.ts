@@ -1,7 +1,7 @@
 /** Hostile and odd input: a value is stored as it is or refused, and never becomes SQL. */
 import { InvalidOptionError, InvalidParameterError, type ScopedSession } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach, SERVERS, useDatabase } from '../support/databases.js';
+import { ALL_KINDS, onEach, SERVERS, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { type Ours, ours, texts } from '../support/plain-and-ours.js';
 
@@ -26,7 +26,7 @@ const HOSTILE = [
 
 const insert = 'INSERT INTO note (text) VALUES (:text)';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Ours;
   let session: ScopedSession;
   beforeEach(async () => {

@@ -9,11 +9,11 @@ import {
 } from 'nestjs-scoped-session';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
-import { KINDS, onEach, SERVERS } from '../support/databases.js';
+import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { ours, texts } from '../support/plain-and-ours.js';
 import { signal } from '../support/wait-until.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   const insert = 'INSERT INTO note (text) VALUES (:text)';
 
   it('F84: 50 statements at once on one session are sent in their order, and answered each with its own', async () => {

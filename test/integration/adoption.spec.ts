@@ -25,7 +25,7 @@ import {
 } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { boot, type Booted, withNotes } from '../support/boot.js';
-import { onEach, type TestDatabase, useDatabase } from '../support/databases.js';
+import { isSqlite, onEach, type TestDatabase, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
 
 class NotesRepository extends Repository<Note> {
@@ -119,7 +119,7 @@ async function useEverything(manager: EntityManager, name: string): Promise<stri
 
 const ALL = ['insert', 'updated', 'transaction', 'query', 'builder'];
 
-onEach(['mariadb', 'sqljs'], (database) => {
+onEach(['mariadb', 'sqljs', 'better-sqlite3'], (database) => {
   describe('managers and repositories that are made before the adoption', () => {
     const early = (booted: Booted): Record<string, EntityManager> => {
       const { app } = booted;
@@ -403,13 +403,13 @@ onEach(['mariadb', 'sqljs'], (database) => {
       await notes.insert({ text: 'seen by both' });
       const lost = session.run(async () => {
         await session.execute('SELECT 1');
-        if (database.kind !== 'sqljs') await notes.insert({ text: 'kept' });
+        if (!isSqlite(database.kind)) await notes.insert({ text: 'kept' });
         await session.execute('UPDATE note SET text = :text', { text: 'lost' }).catch(() => undefined);
         throw new Error('undo');
       });
       await expect(lost).rejects.toThrow('undo');
       expect(await notes.countBy({ text: 'seen by both' })).toBe(1);
-      expect(await notes.count()).toBe(database.kind === 'sqljs' ? 1 : 2);
+      expect(await notes.count()).toBe(isSqlite(database.kind) ? 1 : 2);
       expect(heard.of('log', 'repositories stay plain')).toHaveLength(1);
     });
   });

@@ -3,12 +3,12 @@ import { createEngine, scopedSession, type ScopedSession, sessionFactory } from 
 import { DataSource } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { joinDataSource } from '../../src/session/index.js';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, onEach } from '../support/databases.js';
 import { Author, Category, LIBRARY, Setting, Tag } from '../support/library.js';
 import { DATA_SOURCE_PATHS, MANAGER_PATHS, type Path } from '../support/paths.js';
 import { isBegin, isEnd, StatementLog } from '../support/statement-log.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   const log = new StatementLog();
   let dataSource: DataSource;
   let session: ScopedSession;
@@ -16,7 +16,7 @@ onEach(KINDS, (database) => {
   beforeEach(async () => {
     const options = { entities: LIBRARY, synchronize: true, dropSchema: true, logger: log, poolSize: 2 };
     dataSource = await new DataSource(database.options(options)).initialize();
-    const engine = createEngine(dataSource);
+    const engine = createEngine(dataSource, database.engine);
     session = scopedSession(sessionFactory(engine));
     database.watch({ dataSource, close: () => dataSource.destroy() });
     joinDataSource(engine, session, { repositories: 'join', warn: () => undefined });

@@ -1,11 +1,11 @@
 /** Isolation levels: those that a database does not have are refused before anything is sent, the others take effect. */
 import { InvalidOptionError, sessionFactory } from 'nestjs-scoped-session';
 import { expect, it } from 'vitest';
-import { onEach, SERVERS } from '../support/databases.js';
+import { onEach, SERVERS, SQLITE_FILES } from '../support/databases.js';
 import { ours } from '../support/plain-and-ours.js';
 import { StatementLog } from '../support/statement-log.js';
 
-onEach(['sqljs'], (database) => {
+onEach(['sqljs', ...SQLITE_FILES], (database) => {
   it('a level that SQLite does not have is refused everywhere, and nothing is sent', async () => {
     const log = new StatementLog();
     const { dataSource, session } = await ours(database, { logger: log });
@@ -67,7 +67,7 @@ onEach(['mariadb'], (database) => {
   });
 });
 
-onEach(['sqljs'], (database) => {
+onEach(['sqljs', ...SQLITE_FILES], (database) => {
   it("the DataSource's own level is the default", async () => {
     const log = new StatementLog();
     const { session } = await ours(database, { isolationLevel: 'SERIALIZABLE', logger: log });

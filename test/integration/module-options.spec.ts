@@ -19,6 +19,7 @@ import { Note } from '../support/note.js';
 import { signal } from '../support/wait-until.js';
 
 const database = useDatabase('sqljs');
+const file = useDatabase('better-sqlite3');
 const mariadb = useDatabase('mariadb');
 
 let initialized: MockInstance<DataSource['initialize']>;
@@ -150,6 +151,35 @@ describe('options take effect:', () => {
     await expect(session.run(() => session.scalar('SELECT 2'))).rejects.toThrow(PoolTimeoutError);
     refused.resolve();
     await held;
+  });
+
+  it('sqliteConnections, also for what was adopted before the options came', async () => {
+    const { app } = await boot(file, {
+      imports: [
+        TypeOrmModule.forRoot(withNotes(file)),
+        ScopedSessionModule.forRoot({ sqliteConnections: 'perSession', poolSize: 12 }),
+      ],
+    });
+    const session = app.get(ScopedSession);
+    const notes = app.get(DataSource).getRepository(Note);
+    await session.run(async () => {
+      await notes.insert({ text: 'not yet' });
+      const count = session.independently(() => notes.count(), { readOnly: true });
+      expect(await count).toBe(0);
+    });
+    expect(await notes.count()).toBe(1);
+    expect(session.sessionFactory.engine!.status()).toMatchObject({ limit: 13, active: 0 });
+  });
+
+  it('sqliteConnections is refused where there is no file', async () => {
+    const booted = boot(database, {
+      imports: [
+        TypeOrmModule.forRoot(database.options()),
+        ScopedSessionModule.forRoot({ sqliteConnections: 'perSession' }),
+      ],
+    });
+    await expect(booted).rejects.toThrow('needs a database file opened by better-sqlite3, not sqljs');
+    await (initialized.mock.contexts.at(-1) as DataSource).destroy();
   });
 
   it('isolation', async () => {

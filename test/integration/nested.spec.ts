@@ -1,13 +1,13 @@
 /** Savepoints: blocks with turns of their own, handles as a stack, and TypeORM's words for both. */
 import { IllegalStateChangeError, SessionClosedError, TransactionClosedError } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, onEach } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { type Ours, ours, texts } from '../support/plain-and-ours.js';
 import { StatementLog } from '../support/statement-log.js';
 import { signal } from '../support/wait-until.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   const log = new StatementLog();
   let test: Ours;
   const add = (text: string): Promise<unknown> =>

@@ -14,12 +14,12 @@ import {
 import { type EntitySubscriberInterface, QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
-import { KINDS, onEach, SERVERS } from '../support/databases.js';
+import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { connectionId, kill, type Ours, ours, texts } from '../support/plain-and-ours.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   let test: Ours;
   const add = (text: string): Promise<unknown> =>
     test.session.execute('INSERT INTO note (text) VALUES (:text)', { text });

@@ -3,7 +3,14 @@ import { PendingRollbackError, type ScopedSession } from 'nestjs-scoped-session'
 import { type DataSource, QueryFailedError, type QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classifyFailure } from '../../src/engine/failures.js';
-import { KINDS, onEach, SERVERS, type TestDatabase } from '../support/databases.js';
+import {
+  ALL_KINDS,
+  isSqlite,
+  onEach,
+  SQLITE_FILES,
+  SERVERS,
+  type TestDatabase,
+} from '../support/databases.js';
 import { connectionId, kill, ours, texts } from '../support/plain-and-ours.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -46,15 +53,14 @@ async function end(runner: QueryRunner, how: 'COMMIT' | 'ROLLBACK' = 'ROLLBACK')
   await runner.release();
 }
 
-onEach(KINDS, (database) => {
+onEach(ALL_KINDS, (database) => {
   describe('a transaction that is ended by hand', () => {
-    const alsoEnd: [string, string[]][] =
-      database.kind === 'sqljs'
-        ? [['END', ['by hand']]]
-        : [
-            ['COMMIT AND CHAIN', ['by hand']],
-            ['ROLLBACK AND CHAIN', []],
-          ];
+    const alsoEnd: [string, string[]][] = isSqlite(database.kind)
+      ? [['END', ['by hand']]]
+      : [
+          ['COMMIT AND CHAIN', ['by hand']],
+          ['ROLLBACK AND CHAIN', []],
+        ];
     it.each<[sql: string, stored: string[]]>([['COMMIT', ['by hand']], ['ROLLBACK', []], ...alsoEnd])(
       'with %s',
       async (sql, stored) => {
@@ -454,8 +460,8 @@ onEach(['postgres'], (database) => {
   });
 });
 
-onEach(['sqljs'], (database) => {
-  it('a statement that rolls the whole transaction back is noticed, though sql.js does not tell', async () => {
+onEach(['sqljs', ...SQLITE_FILES], (database) => {
+  it('a statement that rolls the whole transaction back is noticed, though sql.js does not tell of it', async () => {
     const { session, dataSource } = await ours(database);
     await dataSource.query(insert('there'));
     await session.run(async () => {

@@ -3,7 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { PendingRollbackError, PoolTimeoutError } from 'nestjs-scoped-session';
 import type { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { onEach, SERVERS, type TestDatabase, useDatabase } from '../support/databases.js';
+import { isSqlite, onEach, SERVERS, type TestDatabase, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { kill, ours, plainDataSource, texts } from '../support/plain-and-ours.js';
 import { quiet } from '../support/quiet.js';
@@ -43,7 +43,7 @@ async function onPlain(
 }
 
 async function killAll(database: TestDatabase): Promise<void> {
-  if (database.kind === 'sqljs') return;
+  if (isSqlite(database.kind)) return;
   const all =
     database.kind === 'mariadb'
       ? `SELECT id FROM information_schema.processlist WHERE user = '${database.user}'`
@@ -378,47 +378,50 @@ onEach(['mariadb'], (database) => {
   });
 });
 
-describe('SQLite, where all share one connection (typeorm#307, typeorm#1884)', () => {
-  const database = useDatabase('sqljs');
+describe.each(['sqljs', 'better-sqlite3'] as const)(
+  '%s, where all share one connection (typeorm#307, typeorm#1884)',
+  (kind) => {
+    const database = useDatabase(kind);
 
-  it('on plain TypeORM: a transaction is told that it committed, and is lost with another one', () =>
-    onPlain(database, {}, async (dataSource) => {
+    it('on plain TypeORM: a transaction is told that it committed, and is lost with another one', () =>
+      onPlain(database, {}, async (dataSource) => {
+        const [first, second] = [signal(), signal()];
+        const fails = dataSource.transaction(async (manager) => {
+          await manager.insert(Note, { text: 'of the one that fails' });
+          first.resolve();
+          await second.promise;
+          throw new Error('no');
+        });
+        await first.promise;
+        await dataSource.transaction(async (manager) => manager.insert(Note, { text: 'told: committed' }));
+        second.resolve();
+        await expect(fails).rejects.toThrow('no');
+        expect(await texts(dataSource)).toEqual([]);
+      }));
+
+    it('here: units of work take turns, plain repositories included', async () => {
+      const { session, dataSource } = await ours(database);
       const [first, second] = [signal(), signal()];
-      const fails = dataSource.transaction(async (manager) => {
-        await manager.insert(Note, { text: 'of the one that fails' });
+      const fails = session.run(async () => {
+        await session.manager.insert(Note, { text: 'of the one that fails' });
         first.resolve();
         await second.promise;
         throw new Error('no');
       });
       await first.promise;
-      await dataSource.transaction(async (manager) => manager.insert(Note, { text: 'told: committed' }));
+      const commits = session.run(() => session.manager.insert(Note, { text: 'of a unit of work' }));
+      const plain = dataSource.getRepository(Note).insert({ text: 'of a plain repository' });
+      const plainTransaction = dataSource.transaction(async (manager) =>
+        manager.insert(Note, { text: 'of a plain transaction' }),
+      );
       second.resolve();
       await expect(fails).rejects.toThrow('no');
-      expect(await texts(dataSource)).toEqual([]);
-    }));
-
-  it('here: units of work take turns, plain repositories included', async () => {
-    const { session, dataSource } = await ours(database);
-    const [first, second] = [signal(), signal()];
-    const fails = session.run(async () => {
-      await session.manager.insert(Note, { text: 'of the one that fails' });
-      first.resolve();
-      await second.promise;
-      throw new Error('no');
+      await Promise.all([commits, plain, plainTransaction]);
+      expect(await texts(dataSource)).toEqual([
+        'of a unit of work',
+        'of a plain repository',
+        'of a plain transaction',
+      ]);
     });
-    await first.promise;
-    const commits = session.run(() => session.manager.insert(Note, { text: 'of a unit of work' }));
-    const plain = dataSource.getRepository(Note).insert({ text: 'of a plain repository' });
-    const plainTransaction = dataSource.transaction(async (manager) =>
-      manager.insert(Note, { text: 'of a plain transaction' }),
-    );
-    second.resolve();
-    await expect(fails).rejects.toThrow('no');
-    await Promise.all([commits, plain, plainTransaction]);
-    expect(await texts(dataSource)).toEqual([
-      'of a unit of work',
-      'of a plain repository',
-      'of a plain transaction',
-    ]);
-  });
-});
+  },
+);

@@ -1,22 +1,37 @@
 /** A database, and a user, of its own for each test file, on each kind of server; checked after each of its tests. */
 import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createPool, type Pool as MysqlPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool as PostgresPool } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import type { EngineOptions } from '../../src/engine/index.js';
 import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
 import { checkInvariants, type Watched } from './invariants.js';
 import type { ServerAddress } from './mariadb-server.js';
+import { Database, type SqliteHandle } from './sqlite-file.js';
 
 export const KINDS = ['mariadb', 'sqljs', 'postgres'] as const;
-export type Kind = (typeof KINDS)[number];
 
-/** The kinds that have more than one connection. */
+/** A file: everybody shares one connection, or each lease has a handle of its own. */
+export const SQLITE_FILES = ['better-sqlite3', 'better-sqlite3 per session'] as const;
+
+/** For what a database may do differently from all the others. */
+export const ALL_KINDS = [...KINDS, 'better-sqlite3', 'better-sqlite3 per session'] as const;
+export type Kind = (typeof ALL_KINDS)[number];
+
+/** The kinds that have a server. */
 export const SERVERS = ['mariadb', 'postgres'] as const;
+
+export const isSqlite = (kind: Kind): boolean => kind !== 'mariadb' && kind !== 'postgres';
 
 export interface TestDatabase {
   readonly kind: Kind;
   /** TypeORM's options for it, as the test's own user. */
   options(more?: Partial<DataSourceOptions> & Record<string, unknown>): DataSourceOptions;
+  /** The engine's options that make it this kind. */
+  readonly engine: EngineOptions;
   /** Asks from outside: another connection, which sees what was committed. Not on sql.js. */
   ask<Row = Record<string, unknown>>(sql: string): Promise<Row[]>;
   /** Watches this until the end of the test: its pool, its sessions, its application. */
@@ -42,8 +57,7 @@ export function onEach(kinds: readonly Kind[], tests: (database: TestDatabase) =
  */
 export function useDatabase(kind: Kind, mysql: () => ServerAddress = () => inject('mysql')): TestDatabase {
   const name = `t_${randomBytes(6).toString('hex')}`;
-  const backend =
-    kind === 'mariadb' ? onMysql(name, mysql) : kind === 'postgres' ? onPostgres(name) : inMemory();
+  const backend = backendOf(kind, name, mysql);
   const watched = new Set<Watched>();
   beforeAll(() => backend.create());
   afterAll(() => backend.drop());
@@ -59,6 +73,7 @@ export function useDatabase(kind: Kind, mysql: () => ServerAddress = () => injec
   return {
     kind,
     user: name,
+    engine: kind === 'better-sqlite3 per session' ? { sqliteConnections: 'perSession' } : {},
     options: (more) => ({ ...backend.options(), ...more }) as DataSourceOptions,
     ask: async <Row>(sql: string) => (await backend.ask(sql)) as Row[],
     watch: (one) => {
@@ -73,6 +88,12 @@ interface Backend {
   drop(): Promise<void>;
   options(): object;
   ask(sql: string): Promise<object[]>;
+}
+
+function backendOf(kind: Kind, name: string, mysql: () => ServerAddress): Backend {
+  if (kind === 'mariadb') return onMysql(name, mysql);
+  if (kind === 'postgres') return onPostgres(name);
+  return kind === 'sqljs' ? inMemory() : inFile(name);
 }
 
 function onMysql(name: string, server: () => ServerAddress): Backend {
@@ -155,6 +176,29 @@ function inMemory(): Backend {
     options: () => ({ type: 'sqljs' }),
     ask: async () => {
       throw new Error('A database in memory cannot be asked from outside.');
+    },
+  };
+}
+
+function inFile(name: string): Backend {
+  const directory = join(tmpdir(), name);
+  const file = join(directory, 'test.db');
+  return {
+    create: () => mkdir(directory),
+    drop: () => rm(directory, { recursive: true }),
+    options: () => ({
+      type: 'better-sqlite3',
+      database: file,
+      // No test cuts the power.
+      prepareDatabase: (handle: SqliteHandle) => void handle.pragma('synchronous = OFF'),
+    }),
+    ask: async (sql) => {
+      const outside = new Database(file);
+      try {
+        return outside.prepare<object>(sql).all();
+      } finally {
+        outside.close();
+      }
     },
   };
 }

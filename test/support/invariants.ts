@@ -3,7 +3,7 @@ import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { DataSource } from 'typeorm';
 import { expect } from 'vitest';
 import { engineOf, hasEngine } from '../../src/engine/index.js';
-import type { Kind } from './databases.js';
+import { isSqlite, type Kind } from './databases.js';
 import { quiet } from './quiet.js';
 import { waitUntil } from './wait-until.js';
 
@@ -72,7 +72,7 @@ async function poolIsFull(dataSource: DataSource): Promise<void> {
  * server's own list of transactions, innodb_trx, is a copy that is not renewed while anybody keeps reading it.)
  */
 async function noStrayConnection({ kind, user, ask }: Place, watched: readonly Watched[]): Promise<void> {
-  if (kind === 'sqljs') return;
+  if (isSqlite(kind)) return;
   const all =
     kind === 'mariadb'
       ? `SELECT id FROM information_schema.processlist WHERE user = '${user}'`
@@ -100,7 +100,9 @@ const RESIDUE = {
 
 /** I2 and I3, from inside: every pooled connection is as it was made. */
 async function nothingIsLeft({ kind, user }: Place, dataSource: DataSource): Promise<void> {
-  if (kind === 'sqljs') {
+  if (kind !== 'mariadb' && kind !== 'postgres') {
+    if (hasEngine(dataSource))
+      await waitUntil('I1: all are back', () => engineOf(dataSource).status().active === 0);
     // No transaction of anybody is open on the one connection: another can begin, and end.
     const runner = dataSource.driver.createQueryRunner('master');
     for (const sql of ['BEGIN', 'ROLLBACK']) await runner.query(sql);

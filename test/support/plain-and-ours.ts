@@ -35,7 +35,11 @@ export async function ours(
 ): Promise<Ours> {
   const dataSource = await plainDataSource(database, more);
   database.watch({ dataSource, close: () => dataSource.destroy() });
-  const engine = createEngine(dataSource, { poolTimeoutMs: 1_000, gateTimeoutMs: 1_000 });
+  const engine = createEngine(dataSource, {
+    poolTimeoutMs: 1_000,
+    gateTimeoutMs: 1_000,
+    ...database.engine,
+  });
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
   const session = scopedSession(sessionFactory(engine, { warn, ...factory }));

@@ -79,7 +79,7 @@ export async function users(database: TestDatabase, options: UsersOptions = {}):
       ...options.dataSource,
     }),
   );
-  const engine = await createEngine(dataSource, options.engine).initialize();
+  const engine = await createEngine(dataSource, { ...database.engine, ...options.engine }).initialize();
   database.watch({ dataSource, close: () => engine.dispose().then(() => dataSource.destroy()) });
   await dataSource.manager.insert(User, [
     { name: 'one', nick: 'x' },

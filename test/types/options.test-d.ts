@@ -35,6 +35,9 @@ ScopedSessionModule.forRoot({ poolTimeout: 1 });
 ScopedSessionModule.forRoot({ isolation: 'READ_COMMITTED' });
 // @ts-expect-error: levels are written in capitals
 ScopedSessionModule.forRoot({ isolation: 'serializable' });
+ScopedSessionModule.forRoot({ sqliteConnections: 'perSession' });
+// @ts-expect-error: not a mode
+ScopedSessionModule.forRoot({ sqliteConnections: true });
 // @ts-expect-error: not a mode
 ScopedSessionModule.forRoot({ commit: 'always' });
 // @ts-expect-error: not a mode
