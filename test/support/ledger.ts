@@ -3,13 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { CommitOutcomeUnknownError, type ScopedSession } from 'nestjs-scoped-session';
 import type { TestDatabase } from './databases.js';
 
-const ACCOUNTS = 5;
+export const ACCOUNTS = 5;
 const OPENING = 1_000;
 
-type Told = 'ok' | 'rolledBack' | 'unknown';
+/** `nothing`: no answer came, or none yet. */
+export type Told = 'ok' | 'rolledBack' | 'unknown' | 'nothing';
 
 /** How many rows of a transfer there may be: never one. */
-const POSSIBLE: Record<Told, readonly number[]> = { ok: [2], rolledBack: [0], unknown: [0, 2] };
+const POSSIBLE: Record<Told, readonly number[]> = {
+  ok: [2],
+  rolledBack: [0],
+  unknown: [0, 2],
+  nothing: [0, 2],
+};
 
 export class Ledger {
   /** What whoever asked for a transfer was told. */
@@ -46,6 +52,13 @@ export class Ledger {
       );
     this.told.set(request, answer);
     return answer;
+  }
+
+  /** How many were told what. */
+  counts(): Record<Told, number> {
+    const counts = { ok: 0, rolledBack: 0, unknown: 0, nothing: 0 };
+    for (const told of this.told.values()) counts[told] += 1;
+    return counts;
   }
 
   async #move(request: string, from: number, to: number): Promise<void> {
