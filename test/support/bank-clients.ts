@@ -1,7 +1,7 @@
 /** Clients of the bank: each asks for one transfer after the other, and writes down what it was told. */
 import { randomUUID } from 'node:crypto';
 import type { Transfer } from './bank-application.js';
-import { ACCOUNTS, type Ledger, type Told } from './ledger.js';
+import { ACCOUNTS, type Books, type Told } from './books.js';
 import { SeededRandom } from './seeded-random.js';
 import { signal } from './wait-until.js';
 
@@ -21,7 +21,7 @@ export class BankClients {
 
   constructor(
     private readonly url: string,
-    private readonly ledger: Ledger,
+    private readonly books: Books,
     { count, seed }: { readonly count: number; readonly seed: number },
   ) {
     this.#running = Promise.all(
@@ -67,9 +67,8 @@ export class BankClients {
   }
 
   async #ask(transfer: Transfer, signal: AbortSignal): Promise<Told> {
-    const { told } = this.ledger;
     // Before it is sent: whoever is never answered is in the books too.
-    told.set(transfer.request, 'nothing');
+    this.books.write(transfer.request, 'nothing');
     const begun = performance.now();
     const answer = await fetch(`${this.url}/transfers`, {
       method: 'POST',
@@ -79,7 +78,7 @@ export class BankClients {
     });
     const body = (await answer.json()) as { outcome?: Told };
     const outcome = answer.ok ? 'ok' : body.outcome!;
-    told.set(transfer.request, outcome);
+    this.books.write(transfer.request, outcome);
     this.longestMs = Math.max(this.longestMs, performance.now() - begun);
     if (answer.ok) this.oks += 1;
     return outcome;
