@@ -61,10 +61,10 @@ export interface FailureRow {
 /** A code has its place once; the class of a SQLSTATE is for those that have none of their own. */
 export const FAILURES: readonly FailureRow[] = [
   {
-    // Too many connections, or nobody there yet: also by name servers and routers.
+    // Too many connections, or nobody there yet: also by name servers and routers. No file or port left on our side.
     failure: REFUSED,
     codes: [1040, 1203, 1226, 3032, '08001', '53300', '57P03',
-      'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'],
+      'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'ENFILE', 'EADDRNOTAVAIL'],
     messages: /^(No connections available\.|Queue limit reached\.|timeout expired|timeout exceeded when trying to connect|Connection terminated due to connection timeout)/,
   },
   {

@@ -1,6 +1,6 @@
 /** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
 import { withDeadline } from '../engine/index.js';
-import { UnfinishedWorkError } from '../errors.js';
+import { CommitOutcomeUnknownError, UnfinishedWorkError } from '../errors.js';
 import type { Transaction } from './transaction.js';
 
 /** Ends a session for good: waits for what it was asked for, rolls back what is open. */
@@ -33,8 +33,9 @@ async function settleInTime(transaction: Transaction, timeoutMs: number): Promis
   try {
     await withDeadline(transaction.settled(), timeoutMs, unfinished, () => undefined);
   } catch (error) {
+    const known = whatIsKnown(error as Error, [transaction]);
     cutShort(transaction, error);
-    throw error;
+    throw known;
   }
 }
 
@@ -42,4 +43,25 @@ async function settleInTime(transaction: Transaction, timeoutMs: number): Promis
 export function cutShort(transaction: Transaction, reason: unknown): void {
   transaction.state.end(reason);
   transaction.discard(reason);
+}
+
+/** What to tell of work that is about to be cut short with `error`: a COMMIT by hand that is on its way may still arrive. */
+export function whatIsKnown(error: Error, transactions: readonly Transaction[]): Error {
+  if (!transactions.some(({ state }) => state.isCommitSent)) return error;
+  return new CommitOutcomeUnknownError(
+    'Whether this unit of work was committed is not known: it was cut short while its COMMIT was on the way. Look before ' +
+      'doing it again.',
+    { cause: error, outcome: 'unknown' },
+  );
+}
+
+/** The last look before COMMIT: what was refused or failed unseen is missing from what would be committed. */
+export function refuseUnfinished({ state, pending, label }: Transaction): void {
+  const cause = state.late ?? pending.failedUnseen?.error;
+  if (cause === undefined) return;
+  throw new UnfinishedWorkError(
+    `${label} returned before all its work was done: a statement that nobody awaited ` +
+      `${state.late === undefined ? 'failed' : 'came too late'}. It was rolled back; await everything.`,
+    { cause, outcome: 'rolledBack' },
+  );
 }

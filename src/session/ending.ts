@@ -1,7 +1,7 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { CommitOutcomeUnknownError, suppress, UnfinishedWorkError } from '../errors.js';
+import { CommitOutcomeUnknownError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
-import { cutShort, settle } from './end-of-transaction.js';
+import { cutShort, refuseUnfinished, settle, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type SessionBase, startedTransactionOf } from './session.js';
 import type { Warn } from './session-options.js';
@@ -153,18 +153,26 @@ export class Ending {
       // Its failure is its first caller's.
       return this.#ending.catch(() => undefined);
     }
-    this.scope.endedBy = error;
+    const transactions = runWithScope(this.scope, 'inner', () => this.#transactions);
+    const known = whatIsKnown(error, transactions);
+    this.scope.endedBy = known;
     const ended = this.end({ kind: 'aborted', error });
-    this.#tellWaiter(error);
-    await ended.catch((later: unknown) => suppress(error, later));
+    if (known !== error) this.scope.outcome = 'unknown';
+    this.#tellWaiter(known);
+    await ended.catch((later: unknown) => suppress(known, later));
+  }
+
+  /** Of the sessions that were used; asked inside the scope, as registries are. */
+  get #transactions(): Transaction[] {
+    return this.sources
+      .filter(({ registry }) => registry.has())
+      .map(({ registry }) => startedTransactionOf(registry.get()))
+      .filter((transaction) => transaction !== undefined);
   }
 
   async #end(completion: Completion): Promise<void> {
     this.#limitEnd();
-    const transactions = this.sources
-      .filter(({ registry }) => registry.has())
-      .map(({ registry }) => startedTransactionOf(registry.get()))
-      .filter((transaction) => transaction !== undefined);
+    const transactions = this.#transactions;
     this.#underWay = transactions;
     this.scope.outcome = 'rolledBack';
     try {
@@ -236,15 +244,4 @@ export class Ending {
         );
     }
   }
-}
-
-/** The last look before COMMIT: what was refused or failed unseen is missing from what would be committed. */
-function refuseUnfinished({ state, pending, label }: Transaction): void {
-  const cause = state.late ?? pending.failedUnseen?.error;
-  if (cause === undefined) return;
-  throw new UnfinishedWorkError(
-    `${label} returned before all its work was done: a statement that nobody awaited ` +
-      `${state.late === undefined ? 'failed' : 'came too late'}. It was rolled back; await everything.`,
-    { cause, outcome: 'rolledBack' },
-  );
 }

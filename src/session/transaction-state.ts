@@ -42,6 +42,11 @@ export class TransactionState {
     return this.#spoilt === undefined && this.#ended === undefined;
   }
 
+  /** COMMIT is on its way, and was not answered yet. */
+  get isCommitSent(): boolean {
+    return this.#isCommitSent;
+  }
+
   get isEnded(): boolean {
     return this.#ended !== undefined;
   }

@@ -2,9 +2,12 @@
 import { Controller, Post } from '@nestjs/common';
 import {
   CommitOutcomeUnknownError,
+  currentScope,
+  type Scope,
   ScopedSession,
   ScopeTimeoutError,
   StatementTimeoutError,
+  UnfinishedWorkError,
 } from 'nestjs-scoped-session';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
@@ -151,11 +154,13 @@ onEach(SERVERS, (shared) => {
       expect(await texts(test.dataSource)).toEqual(['stored']);
     });
 
-    it('F13: at a COMMIT by hand ends with the unit of work’s own time', async () => {
+    it('F13: at a COMMIT by hand leaves the outcome unknown when the unit of work’s own time is up', async () => {
       const test = await ours(database, { poolSize: 1 });
       let committing: Promise<void> | undefined;
+      let scope: Scope | undefined;
       const work = test.session.run(
         async () => {
+          scope = currentScope();
           await test.session.execute("INSERT INTO note (text) VALUES ('stored')");
           void database.proxy.blackHoleAfter('COMMIT');
           committing = test.session.commit();
@@ -163,7 +168,28 @@ onEach(SERVERS, (shared) => {
         },
         { timeoutMs: 200 },
       );
-      await expect(work).rejects.toThrow(ScopeTimeoutError);
+      const error = await failure(work);
+      expect(error).toMatchObject(UNKNOWN);
+      expect((error as Error).cause).toBeInstanceOf(ScopeTimeoutError);
+      expect(await failure(committing!)).toMatchObject(UNKNOWN);
+      expect(scope!.outcome).toBe('unknown');
+      await database.proxy.heal();
+      expect(await texts(test.dataSource)).toEqual(['stored']);
+    });
+
+    it('F13: at a COMMIT by hand that nobody awaited leaves the outcome unknown', async () => {
+      const test = await ours(database, { poolSize: 1 }, { settleTimeoutMs: 100 });
+      let committing: Promise<void> | undefined;
+      const work = test.session.run(async () => {
+        await test.session.execute("INSERT INTO note (text) VALUES ('stored')");
+        const swallowed = database.proxy.blackHoleAfter('COMMIT');
+        committing = test.session.commit();
+        committing.catch(() => undefined);
+        await swallowed;
+      });
+      const error = await failure(work);
+      expect(error).toMatchObject(UNKNOWN);
+      expect((error as Error).cause).toBeInstanceOf(UnfinishedWorkError);
       expect(await failure(committing!)).toMatchObject(UNKNOWN);
       await database.proxy.heal();
       expect(await texts(test.dataSource)).toEqual(['stored']);

@@ -14,6 +14,9 @@ import { waitUntil } from '../support/wait-until.js';
 // What was committed is on disk: the server is killed.
 const database = useFaultyDatabase(['--innodb-flush-log-at-trx-commit=1']);
 
+/** The most connections of the test itself: those that ask, and one that sees whether the server is up. */
+const OUTSIDE = 3;
+
 const add = ({ session }: Ours, text: string): Promise<unknown> =>
   session.execute('INSERT INTO note (text) VALUES (:text)', { text });
 
@@ -172,15 +175,28 @@ it('F39: a password that changes while the application runs: connections that ar
   expect(await texts(test.dataSource)).toEqual(['on the old connection']);
 });
 
-it('F124: 200 units of work that wait while the server restarts are all served, or told, and the books fit', async () => {
-  const test = await ours(database, { poolSize: 5 });
+it('F124: 500 that wait while the server restarts are served or told in time, over no more connections than the pool has', async () => {
+  const [poolSize, herd, timeoutMs] = [5, 500, 5_000];
+  const test = await ours(database, { poolSize });
+  engineOf(test.dataSource).configure({ poolTimeoutMs: timeoutMs });
   const ledger = await Ledger.open(database, test.session);
-  const herd = Promise.all(Array.from({ length: 100 }, () => ledger.transfer()));
-  await database.proxy.once('COMMIT', () => undefined);
+  await database.server.kill();
+  await poolIsEmpty(test);
+  database.proxy.blackHole();
+  let isOver = false;
+  const all = Promise.all(Array.from({ length: herd }, () => ledger.transfer({ timeoutMs }))).then(() => {
+    isOver = true;
+  });
+  await waitUntil('they wait', () => engineOf(test.dataSource).status().waiting === herd - poolSize);
   await database.server.restart();
-  await herd;
-  const told = await Promise.all(Array.from({ length: 100 }, () => ledger.transfer()));
-  expect(new Set(told)).toEqual(new Set(['ok']));
+  await database.proxy.heal();
+  // I6: their deadline, and what their ends may take.
+  await waitUntil('everybody was told', () => isOver, timeoutMs + 1_000);
+  await all;
+  const [most] = await database.ask<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Max_used_connections'");
+  expect(Number(most!.Value)).toBeLessThanOrEqual(poolSize + OUTSIDE);
+  // Those whose connection was on its way when the server died.
+  expect(ledger.counts()).toEqual({ ok: herd - poolSize, rolledBack: poolSize, unknown: 0, nothing: 0 });
   expect(await ledger.wrong()).toEqual([]);
 });
 

@@ -34,11 +34,17 @@ export function throughProxy(database: TestDatabase): ProxiedDatabase {
   };
 }
 
-/** A MySQL-protocol server of this file's own, a database on it, and a proxy before it. */
-export function useFaultyDatabase(settings: readonly string[] = []): FaultyDatabase {
+/**
+ * A MySQL-protocol server of this file's own, a database on it, and a proxy before it.
+ *
+ * @param settings - options of the server, or what gives them when it is started
+ */
+export function useFaultyDatabase(
+  settings: readonly string[] | (() => readonly string[]) = [],
+): FaultyDatabase {
   let server: PrivateServer;
   beforeAll(async () => {
-    server = await ownMysqlServer(settings);
+    server = await ownMysqlServer(typeof settings === 'function' ? settings() : settings);
   });
   afterAll(() => server.stop());
   const place = { host: '127.0.0.1', user: 'root', password: '' };

@@ -1,27 +1,24 @@
-/** The books of a bank: whatever fails, money is neither made nor lost, and everybody was told the truth (I4, I8). */
+/** Transfers of money, each in a unit of work of its own, and what was told of them. */
 import { randomUUID } from 'node:crypto';
 import { CommitOutcomeUnknownError, type ScopedSession } from 'nestjs-scoped-session';
+import { ACCOUNTS, Books, OPENING, type Told } from './books.js';
 import type { TestDatabase } from './databases.js';
 
-const ACCOUNTS = 5;
-const OPENING = 1_000;
-
-type Told = 'ok' | 'rolledBack' | 'unknown';
-
-/** How many rows of a transfer there may be: never one. */
-const POSSIBLE: Record<Told, readonly number[]> = { ok: [2], rolledBack: [0], unknown: [0, 2] };
-
-export class Ledger {
-  /** What whoever asked for a transfer was told. */
-  readonly told = new Map<string, Told>();
-
+export class Ledger extends Books {
   private constructor(
-    private readonly database: TestDatabase,
+    database: Pick<TestDatabase, 'ask'>,
     private readonly session: ScopedSession,
-  ) {}
+    heard?: (request: string, told: Told) => void,
+  ) {
+    super(database, heard);
+  }
 
   /** Empty books, and accounts with the same money each. */
-  static async open(database: TestDatabase, session: ScopedSession): Promise<Ledger> {
+  static async open(
+    database: Pick<TestDatabase, 'ask'>,
+    session: ScopedSession,
+    heard?: (request: string, told: Told) => void,
+  ): Promise<Ledger> {
     for (const sql of [
       'DROP TABLE IF EXISTS ledger',
       'DROP TABLE IF EXISTS account',
@@ -30,12 +27,13 @@ export class Ledger {
       `INSERT INTO account VALUES ${Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, ${OPENING})`).join()}`,
     ])
       await session.sessionFactory.engine!.dataSource.query(sql);
-    return new Ledger(database, session);
+    return new Ledger(database, session, heard);
   }
 
   /** Moves a little money in a unit of work of its own; never rejects. */
   async transfer(options: { timeoutMs?: number } = {}): Promise<Told> {
     const request = randomUUID();
+    this.write(request, 'nothing');
     const from = Math.floor(Math.random() * ACCOUNTS);
     const to = (from + 1 + Math.floor(Math.random() * (ACCOUNTS - 1))) % ACCOUNTS;
     const answer = await this.session
@@ -44,7 +42,7 @@ export class Ledger {
         (): Told => 'ok',
         (error: unknown): Told => (error instanceof CommitOutcomeUnknownError ? 'unknown' : 'rolledBack'),
       );
-    this.told.set(request, answer);
+    this.write(request, answer);
     return answer;
   }
 
@@ -63,27 +61,5 @@ export class Ledger {
       'INSERT INTO ledger VALUES (:request, :seq, :acct, :delta)',
       both.map((row) => ({ request, ...row })),
     );
-  }
-
-  /** Where what the server has does not fit what was told. */
-  async wrong(): Promise<string[]> {
-    const stored = new Map<string, number>();
-    for (const { req } of await this.database.ask<{ req: string }>('SELECT req FROM ledger'))
-      stored.set(req, (stored.get(req) ?? 0) + 1);
-    const found = [...this.told]
-      .filter(([request, told]) => !POSSIBLE[told].includes(stored.get(request) ?? 0))
-      .map(([request, told]) => `${stored.get(request) ?? 0} rows of a transfer that was told ${told}`);
-    for (const request of stored.keys()) {
-      if (!this.told.has(request)) found.push('rows of a transfer that nobody asked for');
-    }
-    const accounts = await this.database.ask<{ balance: string; deltas: string }>(
-      `SELECT balance, ${OPENING} + COALESCE((SELECT SUM(delta) FROM ledger WHERE acct = id), 0) AS deltas FROM account`,
-    );
-    for (const { balance, deltas } of accounts) {
-      if (Number(balance) !== Number(deltas)) found.push(`a balance of ${balance} instead of ${deltas}`);
-    }
-    const sum = accounts.reduce((total, { balance }) => total + Number(balance), 0);
-    if (sum !== ACCOUNTS * OPENING) found.push(`${sum} of ${ACCOUNTS * OPENING} in all`);
-    return found;
   }
 }
