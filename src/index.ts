@@ -24,6 +24,7 @@ export {
   CircularDataSourceError,
   CommitOutcomeUnknownError,
   ConflictingTransactionOptionsError,
+  ConnectionUnavailableError,
   DrainingError,
   DuplicateSessionNameError,
   IllegalStateChangeError,

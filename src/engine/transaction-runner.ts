@@ -2,6 +2,7 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
 import { CommitOutcomeUnknownError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
+import { couldNotBegin } from './connection-unavailable.js';
 import type { Engine } from './engine.js';
 import { endsTransaction, setsAutocommit } from './ends-transaction.js';
 import { classifyCommitFailure, classifyFailure } from './failures.js';
@@ -67,11 +68,10 @@ export class TransactionRunner implements TransactionUse {
     const options = this.owner.transactionOptions();
     this.engine.refuseUnknownIsolation(options.isolation);
     const attempt = (this.#attempt = {});
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
-    const lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
-    this.#slot.lease = lease;
-    this.#options = options;
     try {
+      const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner });
+      this.#slot.lease = acquired instanceof Promise ? await this.#arriving(acquired, attempt) : acquired;
+      this.#options = options;
       for (const sql of this.engine.backend.beginStatements(this.#options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
         const result = await this.#raw(sql);
@@ -81,9 +81,10 @@ export class TransactionRunner implements TransactionUse {
       // Nobody stands between this process and SQLite: it has done what it answered.
       this.#wasSeenOpen ||= this.engine.backend.family === 'sqlite';
     } catch (error) {
-      if (classifyFailure(error).fatal) this.#lose();
+      // Where none was to be had, those that others have are none the worse for it.
+      if (this.isBegun && classifyFailure(error).fatal) this.#lose();
       else this.#destroy();
-      throw error;
+      throw couldNotBegin(label, error);
     }
   }
 

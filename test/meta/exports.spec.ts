@@ -26,6 +26,7 @@ const VALUES = {
     'CircularDataSourceError',
     'CommitOutcomeUnknownError',
     'ConflictingTransactionOptionsError',
+    'ConnectionUnavailableError',
     'DATABASE_FAMILIES',
     'DbSession',
     'DrainingError',
