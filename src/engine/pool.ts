@@ -8,6 +8,8 @@ import { type PhysicalConnection, PooledConnection } from './pooled-connection.j
 const IDLE_MS = 500;
 /** A server that does not answer a ping, or a reset, in this time is not waited for. */
 const ANSWER_TIMEOUT_MS = 1_000;
+/** Whoever waits for nobody else (a deadline of 0) still waits for the server. */
+const OPENING_TIMEOUT_MS = 10_000;
 
 const noAnswer = (): Error => new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS} ms.`);
 
@@ -49,7 +51,12 @@ export class ConnectionPool {
       return this.#wait(patience);
     const { timeoutMs, timedOut } = patience;
     const arriving = connection === undefined ? this.#open() : this.#alive(connection);
-    return withDeadline(arriving, timeoutMs, timedOut, (late) => void this.giveBack(late));
+    return withDeadline(
+      arriving,
+      timeoutMs || OPENING_TIMEOUT_MS,
+      timedOut,
+      (late) => void this.giveBack(late),
+    );
   }
 
   #wait({ timeoutMs, timedOut }: Patience): Promise<PooledConnection> {
