@@ -6,6 +6,7 @@ import { couldNotBegin } from './connection-unavailable.js';
 import type { Engine } from './engine.js';
 import { endsTransaction, setsAutocommit } from './ends-transaction.js';
 import { classifyCommitFailure, classifyFailure } from './failures.js';
+import { hideValues } from './hidden-values.js';
 import type { TransactionOptions } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite } from './is-write.js';
@@ -187,6 +188,7 @@ export class TransactionRunner implements TransactionUse {
   }
 
   #judge(error: unknown, ends: boolean): void {
+    hideValues(error);
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
     const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
