@@ -200,6 +200,12 @@ export class StatementTimeoutError extends ScopedSessionError {
   readonly code = 'SS_ERR_STATEMENT_TIMEOUT';
 }
 
+/** The database cannot be reached, or takes no more connections; `cause` is the driver's error. Nothing was done. */
+export class ConnectionUnavailableError extends ScopedSessionError {
+  readonly code = 'SS_ERR_CONNECTION_UNAVAILABLE';
+  override readonly retryable = true;
+}
+
 /** The connection was lost while COMMIT was on its way: whether the server carried it out is not known. */
 export class CommitOutcomeUnknownError extends ScopedSessionError {
   readonly code = 'SS_ERR_COMMIT_OUTCOME_UNKNOWN';

@@ -28,6 +28,7 @@ export {
   CircularDataSourceError,
   CommitOutcomeUnknownError,
   ConflictingTransactionOptionsError,
+  ConnectionUnavailableError,
   DrainingError,
   DuplicateSessionNameError,
   IllegalStateChangeError,

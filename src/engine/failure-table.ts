@@ -81,7 +81,7 @@ export const FAILURES: readonly FailureRow[] = [
       'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_PACKETS_OUT_OF_ORDER',
       'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETDOWN', 'ENETRESET', 'ENETUNREACH', 'ENOTCONN',
       'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_WRITE_AFTER_END'],
-    messages: /^(Connection lost|Connection terminated|Client has encountered a connection error|Client was closed|This socket has been ended|Can't (add new command|write)|Received unexpected \w+ message from backend)/,
+    messages: /^(Connection lost|Connection terminated|Client has encountered a connection error|Client was closed|This socket has been ended|Can't (add new command|write)|Received unexpected \w+ message from backend|received invalid response)/,
   },
   {
     // 1153 the packet is too large, 08P01 the protocol, 25P04 takes too long, 57P04 the database was dropped: as it would again.

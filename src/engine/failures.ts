@@ -55,7 +55,7 @@ export function isRollbackOnly({ kind }: Failure): boolean {
 }
 
 const REASONS: Readonly<Record<FailureKind, string>> = {
-  connectionRefused: 'its connection was lost',
+  connectionRefused: 'no connection to the server could be made',
   connectionLost: 'its connection was lost',
   transactionLost: 'the server has rolled it back',
   transactionFailed: 'a statement in it failed',

@@ -17,7 +17,7 @@ const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
 /** Bit 0 of the status that every OK packet carries: the server has a transaction open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
-/** A flag of the handshake that mysql2 sets. */
+/** A flag of the handshake that is a part of the SQL mode; the server's reset forgets it. */
 const CLIENT_IGNORE_SPACE = 256;
 const IGNORE_SPACE = "SET sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'IGNORE_SPACE')";
 
@@ -25,7 +25,7 @@ interface RawConnection {
   /** Of Date.now(). */
   readonly lastActiveTime: number;
   readonly config: { readonly clientFlags: number };
-  ping(answered: (error: Error | null) => void): void;
+  ping(answered: (error?: Error | null) => void): void;
   reset(answered: (error: Error | null) => void): void;
   query(sql: string, answered: (error: Error | null) => void): void;
   once(event: 'error' | 'end', listener: () => void): void;
@@ -33,7 +33,7 @@ interface RawConnection {
   destroy(): void;
 }
 
-type Ask = (answered: (error: Error | null) => void) => void;
+type Ask = (answered: (error?: Error | null) => void) => void;
 
 class MysqlConnection implements PhysicalConnection {
   readonly restedMs: number;
@@ -52,7 +52,6 @@ class MysqlConnection implements PhysicalConnection {
   async reset(): Promise<void> {
     this.begin.reset(this.raw);
     await asked((answered) => this.raw.reset(answered));
-    // What the handshake asked for is not there any more.
     if ((this.raw.config.clientFlags & CLIENT_IGNORE_SPACE) !== 0) await this.run(IGNORE_SPACE);
   }
 
@@ -81,7 +80,10 @@ class MysqlConnection implements PhysicalConnection {
 }
 
 function asked(ask: Ask): Promise<void> {
-  return new Promise((resolve, reject) => ask((error) => (error === null ? resolve() : reject(error))));
+  // mysql2 answers a ping with nothing at all, and other commands with null.
+  return new Promise((resolve, reject) =>
+    ask((error) => (error instanceof Error ? reject(error) : resolve())),
+  );
 }
 
 export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {

@@ -18,7 +18,7 @@ export interface PoolOptions {
   readonly poolSize?: number;
   /** Connections beyond `poolSize`, closed when they are given back; 0 to 10 000. Default 0. */
   readonly maxOverflow?: number;
-  /** Milliseconds that a unit of work waits for a connection, 0 (not at all) and up. Default 30 000. */
+  /** Milliseconds that a unit of work waits for a connection, 0 (for nobody else's) and up. Default 30 000. */
   readonly poolTimeoutMs?: number;
   /** Milliseconds after which a connection is replaced when it is asked for again (up to a tenth earlier); 1 and up. */
   readonly poolRecycleMs?: number;

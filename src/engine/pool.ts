@@ -8,7 +8,7 @@ import { type PhysicalConnection, PooledConnection } from './pooled-connection.j
 const IDLE_MS = 500;
 /** A server that does not answer a ping, or a reset, in this time is not waited for. */
 const ANSWER_TIMEOUT_MS = 1_000;
-/** Nor one that lets nobody in; it is mysql2's own limit, and pg has none. */
+/** Nor one that lets nobody in; it is mysql2's own limit, and pg has none. So long waits, too, who waits for nobody else (0). */
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 const noAnswer = (withinMs: number) => (): Error =>
@@ -57,7 +57,12 @@ export class ConnectionPool {
       return this.#wait(patience);
     const { timeoutMs, timedOut } = patience;
     const arriving = connection === undefined ? this.#open() : this.#alive(connection);
-    return withDeadline(arriving, timeoutMs, timedOut, (late) => void this.giveBack(late));
+    return withDeadline(
+      arriving,
+      timeoutMs || CONNECT_TIMEOUT_MS,
+      timedOut,
+      (late) => void this.giveBack(late),
+    );
   }
 
   #wait({ timeoutMs, timedOut }: Patience): Promise<PooledConnection> {

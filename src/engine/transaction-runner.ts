@@ -2,9 +2,11 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
 import { CommitOutcomeUnknownError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
+import { couldNotBegin } from './connection-unavailable.js';
 import type { Engine } from './engine.js';
 import { endsTransaction, setsAutocommit } from './ends-transaction.js';
 import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
+import { hideValues } from './hidden-values.js';
 import type { BeginSettings } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite, onlyReads } from './is-write.js';
@@ -65,7 +67,7 @@ export class TransactionRunner implements TransactionUse {
       this.#wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
       this.#lose(error);
-      throw error;
+      throw couldNotBegin(this.owner.label, error);
     }
   }
 
@@ -79,7 +81,10 @@ export class TransactionRunner implements TransactionUse {
     const { readOnly = false } = this.#options;
     const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
     if (acquired instanceof Promise)
-      return this.#arriving(acquired, attempt).then((lease) => void (this.#slot.lease = lease));
+      return this.#arriving(acquired, attempt).then(
+        (lease) => void (this.#slot.lease = lease),
+        (error: unknown) => Promise.reject(couldNotBegin(label, error) as Error),
+      );
     this.#slot.lease = acquired;
     return undefined;
   }
@@ -192,6 +197,7 @@ export class TransactionRunner implements TransactionUse {
   }
 
   #judge(error: unknown, ends: boolean): void {
+    hideValues(error);
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
     const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);

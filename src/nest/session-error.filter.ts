@@ -12,6 +12,7 @@ import {
 import { APP_FILTER, BaseExceptionFilter, ModulesContainer } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import {
+  ConnectionUnavailableError,
   DrainingError,
   NoResultFoundError,
   PoolTimeoutError,
@@ -27,6 +28,7 @@ const RETRY_AFTER = 1;
 
 const STATUS_OF = [
   [PoolTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
+  [ConnectionUnavailableError, HttpStatus.SERVICE_UNAVAILABLE],
   [DrainingError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],

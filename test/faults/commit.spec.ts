@@ -2,6 +2,7 @@
 import { Controller, Post } from '@nestjs/common';
 import {
   CommitOutcomeUnknownError,
+  ConnectionUnavailableError,
   currentScope,
   type Scope,
   ScopedSession,
@@ -9,6 +10,7 @@ import {
   StatementTimeoutError,
   UnfinishedWorkError,
 } from 'nestjs-scoped-session';
+import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
 import { onEach, SERVERS } from '../support/databases.js';
@@ -39,8 +41,8 @@ onEach(SERVERS, (shared) => {
       const test = await ours(database, { poolSize: 1 });
       void database.proxy.cutBefore('START TRANSACTION');
       const error = await failure(store(test, 'never'));
-      expect(error).toBeInstanceOf(Error);
-      expect(error).not.toBeInstanceOf(CommitOutcomeUnknownError);
+      expect(error).toBeInstanceOf(ConnectionUnavailableError);
+      expect((error as Error).cause).toBeInstanceOf(QueryFailedError);
       expect(engineOf(test.dataSource).status()).toMatchObject({ active: 0, waiting: 0 });
       await store(test, 'the next');
       expect(await texts(test.dataSource)).toEqual(['the next']);

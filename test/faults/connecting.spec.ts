@@ -1,7 +1,7 @@
 /** Connections that cannot be made: the unit of work that wants one is told in time, and the process goes on. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
-import { createEngine, PoolTimeoutError } from 'nestjs-scoped-session';
+import { ConnectionUnavailableError, createEngine, PoolTimeoutError } from 'nestjs-scoped-session';
 import { DataSource } from 'typeorm';
 import { expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
@@ -24,7 +24,11 @@ onEach(SERVERS, (shared) => {
     await killIdle(test);
     database.proxy.refuse();
     const error: unknown = await test.session.run(() => test.session.scalar('SELECT 1')).catch((e) => e);
-    expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(error).toBeInstanceOf(ConnectionUnavailableError);
+    expect(error).toMatchObject({ retryable: true, cause: { code: 'ECONNREFUSED' } });
+    expect((error as Error).message).toContain('ECONNREFUSED');
+    expect((error as Error).message, 'no address of the inside').not.toContain(String(database.proxy.port));
+    expect(engineOf(test.dataSource).status()).toMatchObject({ total: 0, active: 0, waiting: 0 });
     await database.proxy.heal();
     await isServed(test);
   });

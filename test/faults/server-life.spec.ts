@@ -1,7 +1,12 @@
 /** A server that stops, dies, comes back, or has no room: on a server of this file's own. */
 import type { Socket } from 'node:net';
 import { Controller, Get } from '@nestjs/common';
-import { PoolTimeoutError, ScopedSession, ScopeTimeoutError } from 'nestjs-scoped-session';
+import {
+  ConnectionUnavailableError,
+  PoolTimeoutError,
+  ScopedSession,
+  ScopeTimeoutError,
+} from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
@@ -157,7 +162,11 @@ it('F05: a server that takes no more connections fails whoever wants one, and is
   await database.ask(`SET GLOBAL max_connections = ${before!.most}`);
   const refused = works.filter(({ status }) => status === 'rejected');
   expect(refused.length).toBeGreaterThan(5);
-  for (const one of refused) expect((one as PromiseRejectedResult).reason).toMatchObject({ errno: 1040 });
+  for (const one of refused) {
+    const { reason } = one as PromiseRejectedResult;
+    expect(reason).toBeInstanceOf(ConnectionUnavailableError);
+    expect(reason).toMatchObject({ retryable: true, cause: { errno: 1040 } });
+  }
   await Promise.all(Array.from({ length: 20 }, () => isServed(test)));
 });
 
@@ -210,15 +219,16 @@ class NumbersController {
   }
 }
 
-it('F02, F25: clients of an application whose server is down get 500 and see nothing of it; then they are served', async () => {
+it('F02, F25: clients of an application whose server is down get 503 and see nothing of it; then they are served', async () => {
   const { http } = await startApp(database, { controllers: [NumbersController] });
   await http.get('/').expect(200, '1');
   await database.server.kill();
   database.proxy.refuse();
-  const { status, text } = await http.get('/');
-  expect(status).toBe(500);
+  const { status, text, headers } = await http.get('/');
+  expect(status).toBe(503);
+  expect(headers['retry-after']).toBe('1');
   expect(text).not.toMatch(/ECONN|127\.0\.0\.1|SELECT/);
-  await http.get('/').expect(500);
+  await http.get('/').expect(503);
   await database.server.restart();
   await database.proxy.heal();
   await http.get('/').expect(200, '1');

@@ -253,7 +253,7 @@ describe('a provider of the DataSource that', () => {
     expect(initialized).not.toHaveBeenCalled();
   });
 
-  it('is TypeOrmModule on a server that is down shows the driver’s error', async () => {
+  it('F01: is TypeOrmModule on a server that is down shows the driver’s error', async () => {
     vi.stubEnv('DATABASE_URL', 'sqlite+sqljs:///:memory:');
     const error = await bootError({
       imports: [

@@ -27,6 +27,7 @@ const VALUES = {
     'CircularDataSourceError',
     'CommitOutcomeUnknownError',
     'ConflictingTransactionOptionsError',
+    'ConnectionUnavailableError',
     'DATABASE_FAMILIES',
     'DbSession',
     'DrainingError',

@@ -47,7 +47,7 @@ describe('every file of src', () => {
     expect(files.flatMap(mutableState)).toEqual([]);
   });
 
-  it('runs no text as code, enters no scope without leaving it, prints nothing, patches no prototype', () => {
+  it('F94: runs no text as code, enters no scope without leaving it, prints nothing, patches no prototype', () => {
     expect(files.flatMap(forbidden)).toEqual([]);
   });
 

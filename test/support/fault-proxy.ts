@@ -39,6 +39,7 @@ export class FaultProxy {
   #watched: { readonly word: string; readonly deed: Deed; readonly done: () => void }[] = [];
   #setUp: (connection: ProxiedConnection) => void = () => undefined;
   #port = 0;
+  #recorded: Buffer[] | undefined;
 
   private constructor(private readonly targetPort: number) {}
 
@@ -56,6 +57,11 @@ export class FaultProxy {
   /** How many clients are connected. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** Everything that clients send from now on, in its pieces. */
+  record(): Buffer[] {
+    return (this.#recorded = []);
   }
 
   // --- faults that last until heal(); connections that are made later have them too ---
@@ -189,6 +195,7 @@ export class FaultProxy {
   }
 
   #look(connection: ProxiedConnection, chunk: Buffer): void {
+    this.#recorded?.push(chunk);
     const met = this.#watched.find(({ word }) => chunk.includes(word));
     if (met === undefined) return;
     this.#watched = this.#watched.filter((one) => one !== met);

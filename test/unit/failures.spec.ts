@@ -192,6 +192,7 @@ const BY_MESSAGE: readonly [string, Expected][] = [
   ["Can't add new command when connection is in closed state", LOST],
   ["Can't write in closed state", LOST],
   ['Received unexpected commandComplete message from backend.', LOST],
+  ['received invalid response: 48', LOST],
   ['Query read timeout', GIVEN_UP],
   ['disk I/O error', TRANSACTION_AGAIN],
   ['database disk image is malformed', TRANSACTION_AGAIN],

@@ -1,6 +1,8 @@
 /** The pool's rules, with connections that only write down what is done to them. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ENGINE_DEFAULTS, type EngineSettings } from '../../src/engine/engine-options.js';
+import { readOptions } from '../../src/engine/option-rules.js';
+import { POOL_RULES } from '../../src/engine/pool-options.js';
 import { ConnectionPool } from '../../src/engine/pool.js';
 import type { PhysicalConnection, PooledConnection } from '../../src/engine/pooled-connection.js';
 
@@ -133,6 +135,29 @@ describe('a pool', () => {
     expect(numbers(await take(1))).toEqual([9]);
   });
 
+  it('POOL-07: with a deadline of 0 nobody waits for others, but what may be opened is opened', async () => {
+    vi.useFakeTimers();
+    try {
+      let arrive: (physical: Physical) => void = () => undefined;
+      openNext = () => new Promise((resolve) => (arrive = resolve));
+      const first = obtain(0);
+      await vi.advanceTimersByTimeAsync(500);
+      arrive(new Physical(1));
+      expect((await first).raw).toBe(1);
+      settings = { ...settings, poolSize: 1, maxOverflow: 0 };
+      const second = obtain(0).catch((error: Error) => error.message);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await second).toBe('too late');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('POOL-09: has a limit, always (deviation)', () => {
+    expect(() => readOptions('createEngine', { poolSize: 0 }, POOL_RULES)).toThrow('poolSize');
+    expect(() => readOptions('createEngine', { maxOverflow: -1 }, POOL_RULES)).toThrow('maxOverflow');
+  });
+
   it('POOL-10: lends in the order of coming back; with poolUseLifo the last one first', async () => {
     for (const connection of await take(2)) await connection.giveBack();
     const [first] = await take(1);
@@ -166,6 +191,20 @@ describe('a pool', () => {
     expect(numbers(await take(1))).toEqual([2]);
     expect(opened[0]!.done).toEqual(['close']);
     now.mockRestore();
+  });
+
+  it('POOL-19: keeps a connection that is exactly as old as it may become', async () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    settings = { ...settings, poolRecycleMs: 1_000 };
+    await (await take(1))[0]!.giveBack();
+    now.mockReturnValue(1_000);
+    const [same] = await take(1);
+    expect(same!.raw).toBe(1);
+    await same!.giveBack();
+    now.mockReturnValue(1_000.001);
+    expect(numbers(await take(1))).toEqual([2]);
+    for (const spy of [now, random]) spy.mockRestore();
   });
 
   it('POOL-17: spreads the replacing over the last tenth of the time', async () => {
