@@ -12,7 +12,7 @@ import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 import { StatementWire } from './statement-wire.js';
-import { ENDED_BY_STATEMENT, LOST, spoiltBy } from './verdict.js';
+import { ENDED_BY_STATEMENT, lostUnseen, spoiltBy } from './verdict.js';
 
 export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
@@ -136,7 +136,7 @@ export class TransactionRunner implements TransactionUse {
   confirm(): void {
     if (!this.#isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
-    if (this.#slot.lease?.isLost === true) return this.owner.spoilt(LOST);
+    if (this.#slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
     if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);

@@ -10,12 +10,13 @@ export const ENDED_BY_STATEMENT: Spoilt = {
   outcome: 'unknown',
 };
 
-/** Noticed by nobody who waited for an answer. */
-export const LOST: Spoilt = {
-  state: 'gone',
-  reason: 'its connection was lost',
-  outcome: 'rolledBack',
-};
+/** Noticed by nobody who waited for an answer; nothing was committed, and it may be run again. */
+export function lostUnseen(): Spoilt {
+  const error = Object.assign(new Error('The connection was lost between two statements.'), {
+    code: 'ECONNRESET',
+  });
+  return { state: 'gone', reason: reasonFor('connectionLost', error), error, outcome: 'rolledBack' };
+}
 
 /**
  * What is left of a transaction in which a statement failed; undefined where it may go on.

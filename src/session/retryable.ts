@@ -57,7 +57,7 @@ export function hasUnknownOutcome(error: unknown, seen = new Set<unknown>()): bo
 
 /** Whether what took a transaction away may have stored it, or a part: a statement that commits by itself, answered or not. */
 export function mayHaveCommitted({ state, error, outcome }: Spoilt): boolean {
-  if (state !== 'gone') return false;
+  if (state !== 'gone' || outcome === 'rolledBack') return false;
   return outcome === 'unknown' || !isErrorLike(error) || !staysInTransaction(error.query);
 }
 

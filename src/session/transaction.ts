@@ -15,6 +15,7 @@ import { currentFrame, runInFrame } from '../scope/index.js';
 import { AgreedOptions, refuseOther } from './agreed-options.js';
 import { NestedTransactions, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
+import { noteFailure } from './retryable.js';
 import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
 import type { StatementQueue } from './statement-queue.js';
 import type { TransactionSettings } from './transaction-settings.js';
@@ -121,6 +122,7 @@ export class Transaction implements RunnerOwner, Whole {
   }
 
   spoilt(what: Spoilt): void {
+    noteFailure(what.error);
     this.state.spoil(what, this.nested.depth);
   }
 

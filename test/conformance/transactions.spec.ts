@@ -8,8 +8,8 @@ import {
 import { QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
-import { kill } from '../support/plain-and-ours.js';
-import { connectionNumber, INSERT_USER, type Users, users } from '../support/users.js';
+import { loseAtCommit } from '../support/plain-and-ours.js';
+import { INSERT_USER, type Users, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const DUPLICATE = { name: 'again', nick: 'x' };
@@ -252,7 +252,7 @@ onEach(SERVERS, (database) => {
     const test = await users(database);
     const session = test.factory.create();
     await session.execute(INSERT_USER, named('three'));
-    await kill(database, await connectionNumber(session, database));
+    await loseAtCommit(session);
     const error = await session.commit().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CommitOutcomeUnknownError);
     expect((error as CommitOutcomeUnknownError).outcome).toBe('unknown');

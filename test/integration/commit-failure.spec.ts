@@ -4,7 +4,7 @@ import { CommitOutcomeUnknownError, ScopedSession, Session, SessionOptions } fro
 import { describe, expect, it } from 'vitest';
 import { onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
-import { connectionId, kill } from '../support/plain-and-ours.js';
+import { loseAtCommit } from '../support/plain-and-ours.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
 
 onEach(SERVERS, (database) => {
@@ -15,7 +15,7 @@ onEach(SERVERS, (database) => {
     @Post('killed')
     async killed(): Promise<string> {
       await this.session.manager.insert(Note, { text: 'never stored' });
-      await kill(database, await connectionId(this.session));
+      await loseAtCommit(this.session);
       return 'the handler is content';
     }
 
@@ -69,7 +69,7 @@ onEach(SERVERS, (database) => {
     const { session } = await startApp(database, { controllers: [NotesController] });
     const work = session.run(async () => {
       await session.execute("INSERT INTO note (text) VALUES ('x')");
-      await kill(database, await connectionId(session));
+      await loseAtCommit(session);
     });
     const error: unknown = await work.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CommitOutcomeUnknownError);

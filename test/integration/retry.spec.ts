@@ -12,7 +12,15 @@ import { QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { KINDS, onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
-import { connectionId, kill, type Ours, ours, texts } from '../support/plain-and-ours.js';
+import {
+  connectionId,
+  kill,
+  type Ours,
+  ours,
+  texts,
+  loseAtCommit,
+  loseIdle,
+} from '../support/plain-and-ours.js';
 import { signal } from '../support/wait-until.js';
 
 const THREE: RetryOptions = { times: 3, delayMs: 1 };
@@ -217,6 +225,19 @@ onEach(SERVERS, (database) => {
     expect(await texts(test.dataSource)).toEqual(['one', 'two']);
   });
 
+  it('runs again after the connection was lost while nobody waited for an answer', async () => {
+    await test.session.run(
+      async () => {
+        attempts += 1;
+        await add('one');
+        if (attempts === 1) await loseIdle(database, test.session);
+      },
+      { retry: THREE },
+    );
+    expect(attempts).toBe(2);
+    expect(await texts(test.dataSource)).toEqual(['one']);
+  });
+
   it('runs again though the work has swallowed what undid it', async () => {
     await test.session.run(
       async () => {
@@ -237,7 +258,7 @@ onEach(SERVERS, (database) => {
       const lost = async (): Promise<void> => {
         attempts += 1;
         await add('nobody knows');
-        await killOwn();
+        await loseAtCommit(test.session);
       };
       await expect(test.session.run(lost, { retry })).rejects.toThrow(CommitOutcomeUnknownError);
       expect(attempts).toBe(1);
@@ -250,7 +271,7 @@ onEach(SERVERS, (database) => {
       async () => {
         attempts += 1;
         await add('nobody knows');
-        await killOwn();
+        await loseAtCommit(test.session);
         await test.session.commit().catch(() => undefined);
         await test.session.rollback();
         throw new Error('something else');
@@ -269,7 +290,7 @@ onEach(SERVERS, (database) => {
         await test.session
           .independently(async () => {
             await add('inside');
-            await killOwn();
+            await loseAtCommit(test.session);
           })
           .catch((cause: unknown) => {
             throw new Error('the inner work failed', { cause });

@@ -16,7 +16,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
 import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
-import { connectionId, kill, type Ours, ours, texts } from '../support/plain-and-ours.js';
+import { connectionId, kill, type Ours, ours, texts, loseAtCommit } from '../support/plain-and-ours.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
 onEach(ALL_KINDS, (database) => {
@@ -305,7 +305,7 @@ onEach(SERVERS, (database) => {
     it('says that the outcome is unknown when it happens at COMMIT', async () => {
       const work = test.session.run(async () => {
         await add('nobody knows');
-        await kill(database, await connectionId(test.session));
+        await loseAtCommit(test.session);
       });
       const error: unknown = await work.catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(CommitOutcomeUnknownError);

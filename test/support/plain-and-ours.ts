@@ -1,4 +1,5 @@
 /** One DataSource with its scoped session, on the test's database. */
+import type { Socket } from 'node:net';
 import {
   createEngine,
   scopedSession,
@@ -10,6 +11,7 @@ import { DataSource } from 'typeorm';
 import { joinDataSource } from '../../src/session/index.js';
 import type { TestDatabase } from './databases.js';
 import { Note } from './note.js';
+import { waitUntil } from './wait-until.js';
 
 export interface Ours {
   readonly dataSource: DataSource;
@@ -62,4 +64,36 @@ export async function connectionId(session: ScopedSession): Promise<number> {
 /** Closes a connection from outside. */
 export async function kill(database: TestDatabase, id: number): Promise<void> {
   await database.ask(database.kind === 'mariadb' ? `KILL ${id}` : `SELECT pg_terminate_backend(${id})`);
+}
+
+interface DriverConnection {
+  query(...given: unknown[]): unknown;
+  /** mysql2's. */
+  stream?: Socket;
+  /** pg's. */
+  connection?: { stream: Socket };
+}
+
+interface Connected {
+  connection(): Promise<unknown>;
+}
+
+const socketOf = ({ stream, connection }: DriverConnection): Socket => stream ?? connection!.stream;
+
+/** Closes the session's connection from outside, and waits until this side knows of it. */
+export async function loseIdle(database: TestDatabase, session: ScopedSession): Promise<void> {
+  const socket = socketOf((await session.connection()) as DriverConnection);
+  await kill(database, await connectionId(session));
+  await waitUntil('this side knows of it', () => socket.destroyed);
+}
+
+/** Cuts the session's connection when its COMMIT is on the way: neither side can know before. */
+export async function loseAtCommit(session: Connected): Promise<void> {
+  const connection = (await session.connection()) as DriverConnection;
+  const socket = socketOf(connection);
+  const query = connection.query.bind(connection);
+  connection.query = (...given) => {
+    if (given[0] === 'COMMIT') socket.destroy();
+    return query(...given);
+  };
 }
