@@ -63,7 +63,7 @@ onEach(SERVERS, (database) => {
     expect(await program.ended()).toEqual({ code: 0, signal: null, errors: '' });
     expect(program.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       { open: 1 },
-      { code: 'EMFILE', retryable: true, old: 1 },
+      { code: 'SS_ERR_CONNECTION_UNAVAILABLE', cause: 'EMFILE', retryable: true, old: 1 },
       { later: [1, 1] },
       { limit: 2, total: 2, active: 0, idle: 2, waiting: 0 },
     ]);
