@@ -87,6 +87,25 @@ export const VARIANTS = [
     routes: EVERYWHERE,
   },
   {
+    name: 'ours-implicit',
+    title: "the same, begin: 'implicit'",
+    file: 'ours-implicit',
+    routes: WITH_DATABASE,
+  },
+  {
+    name: 'ours-first-write',
+    title: "the same, begin: 'firstWrite'",
+    file: 'ours-first-write',
+    routes: WITH_DATABASE,
+  },
+  {
+    name: 'ours-execute',
+    title: "nestjs-scoped-session, execute(), 'implicit'",
+    file: 'ours-execute',
+    routes: WITH_DATABASE,
+  },
+  { name: 'raw-mysql2', title: 'mysql2 by hand, no ORM', file: 'raw-mysql2', routes: WITH_DATABASE },
+  {
     name: 'request-scoped',
     title: 'REQUEST-scoped query runner',
     file: 'request-scoped',

@@ -22,9 +22,11 @@ decorate(AccountsController, [Controller()], {
   withdraw: { method: [Post('accounts/:id/withdrawals')], parameters: [Param('id'), Session()] },
 });
 
-export default function oursSession(database) {
+export function oursSession(database, options) {
   return {
-    imports: [...databaseModules(database), ScopedSessionModule.forRoot()],
+    imports: [...databaseModules(database), ScopedSessionModule.forRoot(options)],
     controllers: [AccountsController],
   };
 }
+
+export default oursSession;
