@@ -15,6 +15,8 @@ export function onlyReads(sql: string): boolean {
 
 /** The statement from its first word on. */
 export function withoutComments(sql: string): string {
+  // Most begin with it.
+  if (/^[a-z]/i.test(sql)) return sql;
   return sql.replace(COMMENT_OR_SPACE, '');
 }
 

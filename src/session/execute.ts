@@ -3,6 +3,7 @@ import type { QueryResult } from 'typeorm';
 import { isWrite } from '../engine/index.js';
 import { InvalidParameterError } from '../errors.js';
 import { bindParameters, type BoundStatement, type StatementParameters } from './named-parameters.js';
+import { knownTokens } from './known-statements.js';
 import { StatementResult } from './statement-result.js';
 import type { Transaction } from './transaction.js';
 
@@ -14,10 +15,12 @@ export async function executeAll<Row>(
   if (typeof sql !== 'string' || sql.trim() === '') {
     throw new InvalidParameterError('execute takes a statement that is not empty as its first argument.');
   }
-  const { family } = transaction.engine.backend;
+  const { engine } = transaction;
+  const { family } = engine.backend;
+  const tokens = knownTokens(engine, sql);
   const sets = Array.isArray(parameters) ? (parameters as unknown[]) : [parameters];
   // All of them are bound before the first is sent: nothing is half-done for a mistake that could be seen.
-  const bound = sets.map((set) => bindParameters(sql, parameterObject(set), family));
+  const bound = sets.map((set) => bindParameters(sql, parameterObject(set), family, tokens));
   let result = new StatementResult<Row>([], 0, undefined);
   for (const statement of bound) {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop

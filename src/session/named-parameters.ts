@@ -20,15 +20,16 @@ const EMPTY_LIST = 'SELECT 1 FROM (SELECT 1) AS no_rows WHERE 1 <> 1';
  * Binds `parameters` to the `:name` placeholders of `sql`. Strings, quoted names, comments, casts and JSON operators are
  * left as they are; `\:` is a literal colon; an array expands in `IN (:list)` and nowhere else.
  *
+ * @param tokens - of `sql`, where it was taken apart before
  * @throws {@link InvalidParameterError} `SS_ERR_INVALID_PARAMETER` for a missing value or one that cannot be bound
  */
 export function bindParameters(
   sql: string,
   parameters: StatementParameters,
   family: DatabaseFamily,
+  tokens: readonly Token[] = tokenize(sql, family),
 ): BoundStatement {
   const statement = new Statement(family);
-  const tokens = tokenize(sql, family);
   tokens.forEach((token, index) => {
     if (token.kind === 'parameter') statement.parameter(token.text, parameters, tokens[index + 1]);
     else statement.literal(token);
