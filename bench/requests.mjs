@@ -82,7 +82,7 @@ async function measureRoute(platform, route, applications) {
     await database.ask('TRUNCATE TABLE entry');
     // Nobody is always first, or always after the same one.
     const turns = [...cells.values()].filter(({ failure }) => failure === undefined);
-    const first = round % Math.max(1, turns.length);
+    const first = Math.floor((round * turns.length) / rounds);
     for (const cell of [...turns.slice(first), ...turns.slice(0, first)]) {
       await attempt(cell, async () => {
         cell.samples.push(await sample(cell.application, requests, roundMs));

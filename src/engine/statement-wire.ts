@@ -52,9 +52,13 @@ export class StatementWire {
         this.#settled(reject, timer);
         reject(error);
       };
-      if (sender !== null && !this.engine.hasSubscribers)
-        sender(this.runner, lease.raw, sql, parameters, answered, failed);
-      else this.#pass(sql, parameters).then(answered, failed);
+      try {
+        if (sender !== null && !this.engine.hasSubscribers)
+          sender(this.runner, lease.raw, sql, parameters, answered, failed);
+        else this.#pass(sql, parameters).then(answered, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 
@@ -98,12 +102,13 @@ export class StatementWire {
   }
 
   /** Waits for something that `giveUp` may end. */
-  waitFor<T>(arriving: Promise<T>, arrived: (value: T) => boolean): Promise<T> {
+  waitFor<T>(arriving: Promise<T>, arrived: (value: T) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#underWay = reject;
       arriving.then((value) => {
         this.#settled(reject, undefined);
-        if (arrived(value)) resolve(value);
+        arrived(value);
+        resolve();
       }, reject);
     });
   }

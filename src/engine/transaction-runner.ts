@@ -1,6 +1,6 @@
 /** One session's TypeORM query runner: begins by itself, sends inside the transaction, believes the server. */
 import type { QueryResult, QueryRunner } from 'typeorm';
-import { CommitOutcomeUnknownError } from '../errors.js';
+import { SessionClosedError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import { couldNotBegin } from './connection-unavailable.js';
 import type { Engine } from './engine.js';
@@ -12,7 +12,7 @@ import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 import { StatementWire } from './statement-wire.js';
-import { ENDED_BY_STATEMENT, lostUnseen, spoiltBy } from './verdict.js';
+import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
 
 export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
@@ -80,11 +80,7 @@ export class TransactionRunner implements TransactionUse {
     const attempt = (this.#attempt = {});
     const { readOnly = false } = this.#options;
     const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
-    if (acquired instanceof Promise)
-      return this.#arriving(acquired, attempt).then(
-        (lease) => void (this.#slot.lease = lease),
-        (error: unknown) => Promise.reject(couldNotBegin(label, error) as Error),
-      );
+    if (acquired instanceof Promise) return this.#arriving(acquired, attempt, label);
     this.#slot.lease = acquired;
     return undefined;
   }
@@ -95,12 +91,15 @@ export class TransactionRunner implements TransactionUse {
   }
 
   /** A pool may answer after the wait for it was given up: then the connection goes back. */
-  #arriving(acquired: Promise<Lease>, attempt: object): Promise<Lease> {
-    return this.#wire.waitFor(acquired, (lease) => {
-      if (this.#attempt === attempt) return true;
-      void lease.release();
-      return false;
-    });
+  async #arriving(acquired: Promise<Lease>, attempt: object, label: string): Promise<void> {
+    try {
+      await this.#wire.waitFor(acquired, (lease) => {
+        if (this.#attempt === attempt) this.#slot.lease = lease;
+        else void lease.release();
+      });
+    } catch (error) {
+      throw couldNotBegin(label, error);
+    }
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
@@ -116,6 +115,7 @@ export class TransactionRunner implements TransactionUse {
     let result: QueryResult;
     try {
       result = await this.#raw(sql, parameters);
+      this.#refuseUnsafe(result);
     } catch (error) {
       this.#judge(error, ends);
       throw error;
@@ -123,6 +123,17 @@ export class TransactionRunner implements TransactionUse {
     const told = this.#believe(result);
     if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
     return result;
+  }
+
+  /** The mode that makes it so may be set at any time, and would stay with the connection. */
+  #refuseUnsafe({ raw }: QueryResult): void {
+    try {
+      this.engine.backend.refuseUnsafe(raw);
+    } catch (error) {
+      this.#isAltered = true;
+      this.owner.spoilt({ state: 'gone', reason: 'the server would take values for SQL', error });
+      throw error;
+    }
   }
 
   /** "No transaction" counts only once the server was seen to have one: not every answer carries the status. */
@@ -155,7 +166,7 @@ export class TransactionRunner implements TransactionUse {
    * COMMIT, then the connection goes back.
    *
    * @throws the driver's error when the server refused: everything is rolled back
-   * @throws {@link CommitOutcomeUnknownError} `SS_ERR_COMMIT_OUTCOME_UNKNOWN` when no answer came
+   * @throws `SS_ERR_COMMIT_OUTCOME_UNKNOWN` when no answer came
    */
   async commit(): Promise<void> {
     try {
@@ -171,10 +182,7 @@ export class TransactionRunner implements TransactionUse {
     try {
       await this.#giveBack();
     } catch (error) {
-      throw outcomeUnknown(
-        'COMMIT was carried out in memory, and then the database file could not be written',
-        error,
-      );
+      throw outcomeUnknown('COMMIT was done in memory, and the file could not be written', error);
     }
   }
 
@@ -206,7 +214,10 @@ export class TransactionRunner implements TransactionUse {
   }
 
   #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    return this.#wire.send(this.#slot.lease!, sql, parameters);
+    const { lease } = this.#slot;
+    // It was given up while its statement was on the way here.
+    if (lease === undefined) return Promise.reject(new SessionClosedError(this.owner.label));
+    return this.#wire.send(lease, sql, parameters);
   }
 
   async #giveBack(): Promise<void> {
@@ -235,11 +246,4 @@ export class TransactionRunner implements TransactionUse {
     this.#isAltered = false;
     return lease;
   }
-}
-
-function outcomeUnknown(what: string, cause: unknown): CommitOutcomeUnknownError {
-  return new CommitOutcomeUnknownError(
-    `Whether this unit of work was committed is not known: ${what}. Look before doing it again.`,
-    { cause, outcome: 'unknown' },
-  );
 }

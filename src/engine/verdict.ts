@@ -1,4 +1,5 @@
 /** What a statement has done to its transaction: the server's word outranks the table, and the table what we thought. */
+import { CommitOutcomeUnknownError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import { classifyFailure, isRollbackOnly, reasonFor } from './failures.js';
 import type { Spoilt } from './runner-owner.js';
@@ -34,4 +35,12 @@ export function spoiltBy(error: unknown, ends: boolean, told: ServerTransaction)
   if (told === 'failed' || isRollbackOnly(failure))
     return { state: 'failed', reason: reasonFor(kind, error), error };
   return undefined;
+}
+
+/** COMMIT was sent, and nobody can say what became of it. */
+export function outcomeUnknown(what: string, cause: unknown): CommitOutcomeUnknownError {
+  return new CommitOutcomeUnknownError(
+    `Whether this unit of work was committed is not known: ${what}. Look before doing it again.`,
+    { cause, outcome: 'unknown' },
+  );
 }

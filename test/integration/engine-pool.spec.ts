@@ -137,7 +137,6 @@ onEach(SERVERS, (database) => {
     await session.close();
     // The invariants look for connections as they were made.
     test.engine.configure({ initSql: [] });
-    test.engine.invalidate();
   });
 
   describe('rawConnection()', () => {
@@ -205,6 +204,19 @@ onEach(['mariadb'], (database) => {
     await session.close();
     test.engine.configure({ initSql: [] });
     test.engine.invalidate();
+  });
+
+  it('where that is set in the middle of a session, nothing more is sent, and nobody gets its connection', async () => {
+    const test = await users(database, { dataSource: { poolSize: 1 } });
+    const session = test.factory.create();
+    await session.execute('SELECT 1');
+    const unsafe = session.execute("SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')");
+    await expect(unsafe).rejects.toMatchObject({ code: 'SS_ERR_UNUSABLE_DATA_SOURCE' });
+    const after = session.execute('SELECT :name', { name: 'x' });
+    await expect(after).rejects.toMatchObject({ code: 'SS_ERR_PENDING_ROLLBACK' });
+    await session.rollback();
+    expect(await session.scalar('SELECT @@sql_mode')).not.toContain('NO_BACKSLASH_ESCAPES');
+    await session.close();
   });
 });
 
