@@ -88,6 +88,7 @@ onEach(ALL_KINDS, (database) => {
     });
 
     it('leaves no runner of a request in a repository that all requests share', async () => {
+      hasTables = false;
       // TypeORM's getRepository keeps the runner of the manager at its first call (Repository.queryRunner).
       await session.run(async () => dataSource.getRepository(Tag).insert({ name: 'first' }));
       await session.run(async () => dataSource.getTreeRepository(Category).findTrees());
@@ -107,7 +108,7 @@ onEach(ALL_KINDS, (database) => {
         throw new Error('undo');
       });
       await expect(failure).rejects.toThrow('undo');
-      expect(await dataSource.getRepository(Tag).find()).toEqual([{ id: 1, name: 'first' }]);
+      expect(await dataSource.getRepository(Tag).find()).toMatchObject([{ name: 'first' }]);
       expect(await dataSource.getTreeRepository(Category).count()).toBe(0);
     });
   });
