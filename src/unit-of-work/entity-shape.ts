@@ -28,7 +28,9 @@ export class EntityShape {
 
   /** What names the object's row; undefined as long as a part of it has no value. */
   keyOf(entity: object): string | undefined {
-    return keyFrom(this.metadata.primaryColumns.map((column) => column.getEntityValue(entity, true) as unknown));
+    return keyFrom(
+      this.metadata.primaryColumns.map((column) => column.getEntityValue(entity, true) as unknown),
+    );
   }
 }
 
@@ -43,7 +45,7 @@ export function shapeOf(metadata: EntityMetadata): EntityShape {
 function isStored(column: ColumnMetadata, { childEntityMetadatas }: EntityMetadata): boolean {
   // With one table for a tree of classes, a parent lists the columns of its children too.
   const isOfChild = childEntityMetadatas.some(({ target }) => target === column.target);
-  return !column.isVirtual && !column.isDiscriminator && !isOfChild;
+  return !column.isVirtual && !column.isVirtualProperty && !column.isDiscriminator && !isOfChild;
 }
 
 /** Most columns are plain properties: those are read without asking TypeORM. */
