@@ -104,7 +104,7 @@ onEach(KINDS, (database) => {
       const found = await unit.manager.findOneOrFail(Writer, { where: { id: 1 }, relations });
       expire(unit.tracked(found));
       await unit.runner.query(
-        `UPDATE book SET ${unit.runner.connection.driver.escape('writerId')} = 2 WHERE id = 2`,
+        `UPDATE book SET ${unit.dataSource.driver.escape('writerId')} = 2 WHERE id = 2`,
       );
       await unit.manager.findOneOrFail(Writer, { where: { id: 1 }, relations });
       expect(new Set(found.books.map(({ id }) => id))).toEqual(new Set([1, 3]));

@@ -160,14 +160,9 @@ async function storeBooks(manager: EntityManager): Promise<void> {
   await manager.save(Review, { text: 'good', book: { id: 1 } });
   await manager.save(Review, { text: 'better', book: { id: 1 } });
   const whole = await manager.save(manager.create(Chapter, { title: 'whole' }));
-  await manager.query('UPDATE chapter SET "bookId" = 1'.replaceAll('"', quoteOf(manager)));
+  await manager.createQueryBuilder().relation(Chapter, 'book').of(whole.id).set(1);
   for (const title of ['part 1', 'part 2']) {
     const part = await manager.save(manager.create(Chapter, { title }));
     await manager.createQueryBuilder().relation(Chapter, 'whole').of(part.id).set(whole.id);
   }
-}
-
-/** What a name is quoted with. */
-function quoteOf({ dataSource }: EntityManager): string {
-  return dataSource.options.type === 'mariadb' ? '`' : '"';
 }
