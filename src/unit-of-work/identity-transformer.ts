@@ -7,6 +7,7 @@ import type { RelationIdLoadResult } from 'typeorm/query-builder/relation-id/Rel
 import { RawSqlResultsToEntityTransformer } from 'typeorm/query-builder/transformer/RawSqlResultsToEntityTransformer.js';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import type { IdentityMap } from './identity-map.js';
+import { LazyRelations } from './lazy-relations.js';
 import { fillColumns, type Meeting, refreshColumns, trackHydrated } from './loaded-columns.js';
 import {
   assignRelation,
@@ -83,6 +84,10 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
 
   #hydrate(metadata: EntityMetadata, key: string, rows: Row[], alias: Alias): object {
     const entity = metadata.create(this.queryRunner, { fromDeserializer: true }) as ObjectLiteral;
+    if (metadata.lazyRelations.length > 0) {
+      const { map, runner } = this.#load;
+      new LazyRelations(dataSourceOf(runner), map).enable(metadata.lazyRelations, entity, runner);
+    }
     this.transformColumns(rows, alias, entity, metadata);
     const tracked = trackHydrated(entity, rows[0]!, this.#reader(alias, metadata), key);
     this.#meetings.set(tracked, 'fill');

@@ -30,23 +30,21 @@ export function unloadRelation(relation: RelationMetadata, entity: object): void
   for (const property of propertiesOf(relation)) delete holder[property];
 }
 
-/** What a relation that was loaded holds in the database; what was assigned to the object before stays a change. */
-export function fillRelation(
-  { entity, relations }: TrackedObject,
-  relation: RelationMetadata,
-  value: unknown,
-): void {
-  if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
-  if (!relations.has(relation)) relations.set(relation, snapshotOf(relation, value));
+/** What a relation holds in the database, for a flush to compare with. */
+export function keepRelation({ relations }: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  relations.set(relation, snapshotOf(relation, value));
 }
 
-export function replaceRelation(
-  { entity, relations }: TrackedObject,
-  relation: RelationMetadata,
-  value: unknown,
-): void {
-  assignRelation(relation, entity, value);
-  relations.set(relation, snapshotOf(relation, value));
+/** What was assigned to the object before it was loaded stays a change. */
+export function fillRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  const { entity, relations } = tracked;
+  if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
+  if (!relations.has(relation)) keepRelation(tracked, relation, value);
+}
+
+export function replaceRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  assignRelation(relation, tracked.entity, value);
+  keepRelation(tracked, relation, value);
 }
 
 /** Whether it leads elsewhere than it did when it was loaded. */

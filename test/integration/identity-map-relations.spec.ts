@@ -131,6 +131,10 @@ onEach(KINDS, (database) => {
       const parts = await chapter.parts;
       expect(parts.map(({ title }) => title).toSorted()).toEqual(['part 1', 'part 2']);
       for (const part of parts) expect(await part.whole).toBe(chapter);
+      expect(held(parts[0]!)).toEqual({ whole: '1' });
+      expect(await parts[0]!.book).toBeNull();
+      const [book, children] = [held(chapter).book, held(chapter).parts as string[]];
+      expect([book, new Set(children), held(parts[0]!).book]).toEqual(['1', new Set(['2', '3']), null]);
     });
 
     it('that was joined is kept, and asks for nothing', async () => {

@@ -1,6 +1,7 @@
 /** One object per row: what find, repositories and query builders load on a runner with an identity map. */
 import { describe, expect, it } from 'vitest';
-import { IDENTITY } from '../../src/unit-of-work/index.js';
+import { shapeOf } from '../../src/unit-of-work/entity-shape.js';
+import { IDENTITY, TrackedObject } from '../../src/unit-of-work/index.js';
 import { Book, bookshop, Genre, told, Writer } from '../support/bookshop.js';
 import { KINDS, onEach, SERVERS } from '../support/databases.js';
 import { useUnitOfWork } from '../support/unit-of-work.js';
@@ -92,6 +93,15 @@ onEach(KINDS, (database) => {
       const { shape } = unit.tracked(book);
       const changed = unit.tracked(book).changedColumns();
       expect(changed.map((place) => shape.columns[place]!.propertyName)).toEqual(['notes', 'printed']);
+    });
+
+    it('is not what a new object is, though it has the key of a row', async () => {
+      const added = Object.assign(new Writer(), { id: 1, name: 'added' });
+      const pending = new TrackedObject(added, shapeOf(unit.dataSource.getMetadata(Writer)), '1');
+      pending.state = 'pending';
+      unit.map.add(pending);
+      expect(await unit.manager.findOneBy(Writer, { id: 1 })).toBe(added);
+      expect(added.nick).toBeUndefined();
     });
 
     it('can be saved by TypeORM as ever, whose own reading goes past the map', async () => {
