@@ -128,7 +128,8 @@ export class Folder {
 
 @ViewEntity({ expression: 'SELECT id AS id, name AS name FROM cat' })
 export class CatName {
-  @ViewColumn()
+  /** Even a view can say what names its rows. */
+  @PrimaryColumn({ type: 'int' })
   id!: number;
 
   @ViewColumn()
