@@ -145,6 +145,23 @@ onEach(KINDS, (database) => {
       expect(second.name).toBe('bob');
     });
 
+    it('overwrites an object once, however often its row is in the query', async () => {
+      const bob = await writer(2);
+      const query = unit
+        .query(Book, 'b')
+        .leftJoinAndSelect('b.writer', 'w')
+        .leftJoinAndSelect('b.editor', 'e');
+      // As a writer it comes first, with its books; as an editor without them.
+      const books = await query
+        .leftJoinAndSelect('w.books', 'x')
+        .orderBy('b.id', 'DESC')
+        .populateExisting()
+        .getMany();
+      expect(books.at(-1)!.editor).toBe(bob);
+      expect(bob.books.map(({ id }) => id)).toEqual([4]);
+      expect(bob.loads).toBe(2);
+    });
+
     it('goes with a copy of the query', async () => {
       const found = await writer(1);
       await newer();
