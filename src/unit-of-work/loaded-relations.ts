@@ -1,7 +1,7 @@
 /** Writes what a query joined into an object, and keeps what it held; TypeORM's own way would merge into what is there. */
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
-import { keyOfRelated, relationSnapshot, relationValue } from './relation-values.js';
-import type { RelationSnapshot, TrackedObject } from './tracked-object.js';
+import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
+import type { TrackedObject } from './tracked-object.js';
 
 /** A lazy relation is three properties behind an accessor, which is never touched. */
 function propertiesOf({ isLazy, propertyName }: RelationMetadata): readonly string[] {
@@ -32,7 +32,8 @@ export function unloadRelation(relation: RelationMetadata, entity: object): void
 
 /** What a relation holds in the database, for a flush to compare with. */
 export function keepRelation({ relations }: TrackedObject, relation: RelationMetadata, value: unknown): void {
-  relations.set(relation, snapshotOf(relation, value));
+  const snapshot = snapshotOfValue(relation, value);
+  if (snapshot !== undefined) relations.set(relation, snapshot);
 }
 
 /** What was assigned to the object before it was loaded stays a change. */
@@ -55,11 +56,4 @@ export function isRelationChanged({ entity, relations }: TrackedObject, relation
   if (!Array.isArray(now) || !Array.isArray(was)) return true;
   const before = new Set<unknown>(was);
   return now.length !== was.length || now.some((key) => !before.has(key));
-}
-
-function snapshotOf(relation: RelationMetadata, value: unknown): RelationSnapshot {
-  if (value === null) return null;
-  return Array.isArray(value)
-    ? value.map((one) => keyOfRelated(relation, one))
-    : keyOfRelated(relation, value);
 }
