@@ -53,7 +53,7 @@ onEach(KINDS, (database) => {
   });
 
   describe('a key of several parts', () => {
-    it('IDM-03: names one row, however its parts were written', async () => {
+    it('names one row, and is the same text read from the row and from the object', async () => {
       const members = await unit.manager.find(Member, { order: { team: 'ASC', code: 'ASC' } });
       expect(members).toHaveLength(3);
       expect(unit.map.size).toBe(3);

@@ -31,6 +31,12 @@ onEach(KINDS, (database) => {
       expect(unit.sent()).toHaveLength(2);
     });
 
+    it('IDM-03: a key and its text lead to the same object', async () => {
+      const found = await unit.manager.findOneByOrFail(Writer, { id: 1 });
+      expect(await unit.manager.findOneBy(Writer, { id: '1' as unknown as number })).toBe(found);
+      expect(unit.tracked(found).shape.keyOf({ id: '1' })).toBe(unit.tracked(found).key);
+    });
+
     it('IDM-08: two queries whose rows overlap share their objects', async () => {
       const first = await unit.manager.find(Book, { where: { writerId: 1 }, order: { id: 'ASC' } });
       const all = await unit.manager.find(Book, { order: { id: 'ASC' } });
