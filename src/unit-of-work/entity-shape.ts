@@ -1,0 +1,70 @@
+/** What the unit of work knows of a class of entities: its columns, how each is read, and what names a row. */
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { EntityMetadata } from 'typeorm';
+import { type FrozenValue, freeze } from './frozen-value.js';
+import { keyFrom } from './identity-key.js';
+
+export class EntityShape {
+  /** The columns that are stored; the place of one in this list is its place in a snapshot. */
+  readonly columns: readonly ColumnMetadata[];
+  /** The table's own class: one row is one object, whichever class of an inheritance tree it is asked for by. */
+  readonly root: EntityMetadata;
+  readonly #readers: readonly ((entity: object) => FrozenValue)[];
+
+  constructor(readonly metadata: EntityMetadata) {
+    this.columns = metadata.columns.filter((column) => isStored(column, metadata));
+    this.root = rootOf(metadata);
+    this.#readers = this.columns.map(readerOf);
+  }
+
+  /** The value that would be stored, frozen. */
+  read(entity: object, place: number): FrozenValue {
+    return this.#readers[place]!(entity);
+  }
+
+  snapshotOf(entity: object): FrozenValue[] {
+    return this.#readers.map((read) => read(entity));
+  }
+
+  /** What names the object's row; undefined as long as a part of it has no value. */
+  keyOf(entity: object): string | undefined {
+    return keyFrom(
+      this.metadata.primaryColumns.map((column) => column.getEntityValue(entity, true) as unknown),
+    );
+  }
+}
+
+const SHAPES = new WeakMap<EntityMetadata, EntityShape>();
+
+export function shapeOf(metadata: EntityMetadata): EntityShape {
+  let shape = SHAPES.get(metadata);
+  if (shape === undefined) SHAPES.set(metadata, (shape = new EntityShape(metadata)));
+  return shape;
+}
+
+function isStored(column: ColumnMetadata, { childEntityMetadatas }: EntityMetadata): boolean {
+  // With one table for a tree of classes, a parent lists the columns of its children too.
+  const isOfChild = childEntityMetadatas.some(({ target }) => target === column.target);
+  return !column.isVirtual && !column.isVirtualProperty && !column.isDiscriminator && !isOfChild;
+}
+
+/** Most columns are plain properties: those are read without asking TypeORM. */
+function readerOf(column: ColumnMetadata): (entity: object) => FrozenValue {
+  const { propertyName, embeddedMetadata, transformer, relationMetadata, referencedColumn } = column;
+  const isPlain =
+    embeddedMetadata === undefined &&
+    transformer === undefined &&
+    relationMetadata === undefined &&
+    referencedColumn === undefined;
+  return isPlain
+    ? (entity) => freeze((entity as Record<string, unknown>)[propertyName])
+    : (entity) => freeze(column.getEntityValue(entity, true));
+}
+
+function rootOf(metadata: EntityMetadata): EntityMetadata {
+  if (metadata.inheritancePattern !== 'STI' && metadata.parentEntityMetadata?.inheritancePattern !== 'STI')
+    return metadata;
+  let root = metadata;
+  while (root.parentEntityMetadata !== undefined) root = root.parentEntityMetadata;
+  return root;
+}

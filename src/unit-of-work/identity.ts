@@ -1,0 +1,15 @@
+/** Where a query runner keeps the identity map of its unit of work. */
+import type { QueryRunner } from 'typeorm';
+import type { IdentityMap } from './identity-map.js';
+
+/** The property of a query runner through which everything that is loaded on it finds the map; without it TypeORM is plain. */
+export const IDENTITY = Symbol('nestjs-scoped-session.identity');
+
+/** A query runner that may belong to a unit of work. */
+export interface IdentityRunner extends QueryRunner {
+  [IDENTITY]?: IdentityMap | undefined;
+}
+
+export function identityOf(runner: IdentityRunner): IdentityMap | undefined {
+  return runner[IDENTITY];
+}

@@ -1,0 +1,59 @@
+/** Writes what a query joined into an object, and keeps what it held; TypeORM's own way would merge into what is there. */
+import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
+import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
+import type { TrackedObject } from './tracked-object.js';
+
+/** A lazy relation is three properties behind an accessor, which is never touched. */
+function propertiesOf({ isLazy, propertyName }: RelationMetadata): readonly string[] {
+  return isLazy ? ['', 'has_', 'promise_'].map((prefix) => `__${prefix}${propertyName}__`) : [propertyName];
+}
+
+/** The object that has the relation's property: the entity, or what is embedded in it. */
+function holderOf({ embeddedMetadata }: RelationMetadata, entity: object): Record<string, unknown> {
+  let holder = entity as Record<string, unknown>;
+  for (const embedded of embeddedMetadata?.embeddedMetadataTree ?? []) {
+    holder = (holder[embedded.propertyName] ??= embedded.create()) as Record<string, unknown>;
+  }
+  return holder;
+}
+
+export function assignRelation(relation: RelationMetadata, entity: object, value: unknown): void {
+  const [property, isLoaded] = propertiesOf(relation);
+  const holder = holderOf(relation, entity);
+  holder[property!] = value;
+  if (isLoaded !== undefined) holder[isLoaded] = true;
+}
+
+/** The relation is not loaded any more. */
+export function unloadRelation(relation: RelationMetadata, entity: object): void {
+  const holder = holderOf(relation, entity);
+  for (const property of propertiesOf(relation)) delete holder[property];
+}
+
+/** What a relation holds in the database, for a flush to compare with. */
+export function keepRelation({ relations }: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  const snapshot = snapshotOfValue(relation, value);
+  if (snapshot !== undefined) relations.set(relation, snapshot);
+}
+
+/** What was assigned to the object before it was loaded stays a change. */
+export function fillRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  const { entity, relations } = tracked;
+  if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
+  if (!relations.has(relation)) keepRelation(tracked, relation, value);
+}
+
+export function replaceRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
+  assignRelation(relation, tracked.entity, value);
+  keepRelation(tracked, relation, value);
+}
+
+/** Whether it leads elsewhere than it did when it was loaded. */
+export function isRelationChanged({ entity, relations }: TrackedObject, relation: RelationMetadata): boolean {
+  const now = relationSnapshot(relation, entity);
+  const was = relations.get(relation);
+  if (now === undefined || now === was) return false;
+  if (!Array.isArray(now) || !Array.isArray(was)) return true;
+  const before = new Set<unknown>(was);
+  return now.length !== was.length || now.some((key) => !before.has(key));
+}

@@ -1,0 +1,105 @@
+/** What one alias of a query brings of one class: which columns, under which names, and what names the row. */
+import type { Driver } from 'typeorm/driver/Driver.js';
+import type { EntityMetadata } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
+import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers.js';
+import { type EntityShape, shapeOf } from './entity-shape.js';
+import { type FrozenValue, freeze } from './frozen-value.js';
+import { keyFrom } from './identity-key.js';
+
+/** One row as the driver gave it: names of columns are those of the query. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A column that the query asked for. */
+export interface AskedColumn {
+  readonly column: ColumnMetadata;
+  /** Its name in the row. */
+  readonly name: string;
+  /** In the shape; -1 for what is no part of what is stored. */
+  readonly place: number;
+}
+
+/** Of an alias of the query. */
+export interface AliasOfQuery {
+  nameOf(column: ColumnMetadata): string;
+  isAsked(column: ColumnMetadata): boolean;
+}
+
+export class RowReader {
+  readonly shape: EntityShape;
+  readonly columns: readonly AskedColumn[];
+  /** The names of the shape's columns in the row; undefined for those that were not asked for. */
+  readonly names: readonly (string | undefined)[];
+
+  constructor(
+    metadata: EntityMetadata,
+    private readonly alias: AliasOfQuery,
+    private readonly driver: Driver,
+  ) {
+    this.shape = shapeOf(metadata);
+    this.columns = metadata.columns
+      .filter((column) => isOwn(column, metadata) && alias.isAsked(column))
+      .map((column) => ({
+        column,
+        name: alias.nameOf(column),
+        place: this.shape.columns.indexOf(column),
+      }));
+    this.names = this.shape.columns.map(
+      (stored) => this.columns.find(({ column }) => column === stored)?.name,
+    );
+  }
+
+  /** The column's name in the rows of the query. */
+  nameOf(column: ColumnMetadata): string {
+    return this.alias.nameOf(column);
+  }
+
+  /** As TypeORM would write it into an object. */
+  hydrate(column: ColumnMetadata, raw: unknown): unknown {
+    return this.driver.prepareHydratedValue(raw, column) as unknown;
+  }
+
+  /** What names the row; undefined where it is not in the query, or nothing was joined. */
+  keyOf(row: Row): string | undefined {
+    const columns = this.shape.metadata.primaryColumns;
+    return this.#key(
+      columns,
+      columns.map((column) => row[this.alias.nameOf(column)]),
+    );
+  }
+
+  /** The key of what an owning relation leads to; null for nothing, undefined where the row does not say. */
+  foreignKeyOf(relation: RelationMetadata, row: Row): string | null | undefined {
+    const primary = relation.inverseEntityMetadata.primaryColumns;
+    const columns = primary.map((column) =>
+      relation.joinColumns.find(({ referencedColumn }) => referencedColumn === column),
+    );
+    if (columns.length !== relation.joinColumns.length) return undefined;
+    const values = columns.map((column) => column && row[this.alias.nameOf(column)]);
+    if (values.includes(undefined)) return undefined;
+    return this.#key(primary, values) ?? null;
+  }
+
+  #key(columns: readonly ColumnMetadata[], values: readonly unknown[]): string | undefined {
+    // A transformer is not asked about the key of a row that is not there.
+    if (values.some((value) => value === undefined || value === null)) return undefined;
+    return keyFrom(columns.map((column, index) => stored(column, this.hydrate(column, values[index]))));
+  }
+}
+
+/** What a snapshot holds of a hydrated value. */
+export function frozenAs(column: ColumnMetadata, hydrated: unknown): FrozenValue {
+  return freeze(stored(column, hydrated));
+}
+
+function stored({ transformer }: ColumnMetadata, hydrated: unknown): unknown {
+  return transformer === undefined
+    ? hydrated
+    : (ApplyValueTransformers.transformTo(transformer, hydrated) as unknown);
+}
+
+/** As TypeORM chooses the columns that it hydrates. */
+function isOwn(column: ColumnMetadata, { childEntityMetadatas }: EntityMetadata): boolean {
+  return !column.isVirtual && !childEntityMetadatas.some(({ target }) => target === column.target);
+}

@@ -1,0 +1,48 @@
+/** One object of a unit of work: what it was when it was loaded or stored last, and what is to become of it. */
+import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
+import type { EntityShape } from './entity-shape.js';
+import { type FrozenValue, isSame } from './frozen-value.js';
+
+/** SQLAlchemy's states of an object, as seen from one session. */
+export const OBJECT_STATES = ['transient', 'pending', 'persistent', 'deleted', 'detached'] as const;
+/** One of `OBJECT_STATES`. */
+export type ObjectState = (typeof OBJECT_STATES)[number];
+
+/** What a relation held: the keys of what it led to, null for nothing. */
+export type RelationSnapshot = string | null | readonly string[];
+
+export class TrackedObject {
+  state: Exclude<ObjectState, 'transient'> = 'persistent';
+  /** Its values are not to be trusted any more. */
+  isExpired = false;
+  /** `delete` was called; the next flush removes its row. */
+  isMarkedDeleted = false;
+  /** In the order of the shape's columns; undefined: not loaded. */
+  snapshot: FrozenValue[];
+  /** Of the relations that were loaded. */
+  readonly relations = new Map<RelationMetadata, RelationSnapshot>();
+
+  constructor(
+    readonly entity: object,
+    readonly shape: EntityShape,
+    /** What names its row; undefined for a new one whose key the database will make. */
+    public key: string | undefined,
+  ) {
+    this.snapshot = shape.snapshotOf(entity);
+  }
+
+  /** The places of the columns whose values were changed; `undefined` on the object means "not loaded", never a change. */
+  changedColumns(): number[] {
+    const changed: number[] = [];
+    for (let place = 0; place < this.snapshot.length; place += 1) {
+      const value = this.shape.read(this.entity, place);
+      if (value !== undefined && !isSame(value, this.snapshot[place])) changed.push(place);
+    }
+    return changed;
+  }
+
+  /** What the object holds now is what is stored. */
+  takeSnapshot(): void {
+    this.snapshot = this.shape.snapshotOf(this.entity);
+  }
+}
