@@ -28,7 +28,9 @@ export class EntityShape {
 
   /** What names the object's row; undefined as long as a part of it has no value. */
   keyOf(entity: object): string | undefined {
-    return keyFrom(this.metadata.primaryColumns.map((column) => column.getEntityValue(entity, true) as unknown));
+    return keyFrom(
+      this.metadata.primaryColumns.map((column) => column.getEntityValue(entity, true) as unknown),
+    );
   }
 }
 

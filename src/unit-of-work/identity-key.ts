@@ -11,5 +11,10 @@ export function keyFrom(values: readonly unknown[]): string | undefined {
 function part(value: unknown): string {
   if (value instanceof Date) return String(value.getTime());
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(value) : (value as string | number | bigint).toString();
+}
+
+/** The texts of a key's parts. */
+export function partsOf(key: string): string[] {
+  return key.split(BETWEEN);
 }
