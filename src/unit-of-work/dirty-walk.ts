@@ -23,6 +23,7 @@ export class DirtyWalk {
   /** What collections say of their members: the other end of an owning relation, null for none. */
   readonly #ends = new Map<object, Map<RelationMetadata, object | null>>();
   readonly #reached = new Map<object, TrackedObject>();
+  readonly #held = new Map<TrackedObject, Map<RelationMetadata, unknown>>();
 
   /** New by their cascades, though their keys were given by hand: their rows may be there already. */
   readonly unsure: TrackedObject[] = [];
@@ -41,6 +42,7 @@ export class DirtyWalk {
     for (const collection of collectionsOf(this, all)) this.#letGo(collection);
     for (const tracked of all) {
       if (this.deleted.has(tracked)) continue;
+      this.hold(tracked, tracked.shape.metadata.relations);
       (tracked.state === 'pending' ? this.pending : this.persistent).push(tracked);
     }
   }
@@ -49,10 +51,26 @@ export class DirtyWalk {
     return this.map.of(entity) ?? this.#reached.get(entity);
   }
 
+  /** Looks at relations, for the last time before they are sent: what is changed after that is a change still. */
+  hold(tracked: TrackedObject, relations: readonly RelationMetadata[]): void {
+    let held = this.#held.get(tracked);
+    if (held === undefined) this.#held.set(tracked, (held = new Map()));
+    for (const relation of relations) {
+      const value = relationValue(relation, tracked.entity);
+      held.set(relation, Array.isArray(value) ? value.slice() : value);
+    }
+  }
+
+  heldBy(tracked: TrackedObject): ReadonlyMap<RelationMetadata, unknown> {
+    return this.#held.get(tracked) ?? new Map();
+  }
+
   /** Where an owning relation is to lead: as a collection says, or else as the object itself; undefined: not loaded. */
-  endOf({ entity }: TrackedObject, relation: RelationMetadata): unknown {
-    const ends = this.#ends.get(entity);
-    return ends?.has(relation) === true ? ends.get(relation) : relationValue(relation, entity);
+  endOf(tracked: TrackedObject, relation: RelationMetadata): unknown {
+    const ends = this.#ends.get(tracked.entity);
+    if (ends?.has(relation) === true) return ends.get(relation);
+    const held = this.#held.get(tracked);
+    return held === undefined ? relationValue(relation, tracked.entity) : held.get(relation);
   }
 
   /** Whether only a collection says where the relation leads. */
@@ -73,13 +91,15 @@ export class DirtyWalk {
     }
   }
 
-  #cascade({ entity, shape }: TrackedObject, all: TrackedObject[]): void {
+  #cascade(owner: TrackedObject, all: TrackedObject[]): void {
+    const { entity, shape } = owner;
     for (const relation of shape.metadata.relations) {
       if (!relation.isCascadeInsert) continue;
       for (const related of relatedObjects(relation, entity)) {
         if (this.of(related) !== undefined) continue;
         const relatedShape = shapeOf(relation.inverseEntityMetadata.findInheritanceMetadata(related));
         const key = relatedShape.keyOf(related);
+        if (key !== undefined && wasThere(owner, relation, key)) continue;
         if (key !== undefined && this.#isReference(related, relatedShape, key)) continue;
         const tracked = new TrackedObject(related, relatedShape, key);
         tracked.state = 'pending';
@@ -96,7 +116,7 @@ export class DirtyWalk {
     if (this.stored.has(related)) return true;
     if (this.map.get(metadata, key) !== undefined) return !this.#isReplaced(shape, key);
     if (typeof metadata.target === 'function' && !(related instanceof metadata.target)) return true;
-    return metadata.primaryColumns.some(({ isGenerated }) => isGenerated);
+    return metadata.primaryColumns.some(({ generationStrategy }) => generationStrategy === 'increment');
   }
 
   #isReplaced({ metadata }: EntityShape, key: string): boolean {
@@ -172,6 +192,11 @@ function* collectionsOf({ deleted }: DirtyWalk, all: readonly TrackedObject[]): 
 
 function isAlive({ state }: TrackedObject): boolean {
   return state === 'pending' || state === 'persistent';
+}
+
+/** Whether an object that is not tracked is one that the relation led to when it was loaded. */
+function wasThere({ state, relations }: TrackedObject, relation: RelationMetadata, key: string): boolean {
+  return state === 'persistent' && listOf(relations.get(relation)).includes(key);
 }
 
 function listOf(snapshot: string | null | undefined | readonly string[]): readonly string[] {

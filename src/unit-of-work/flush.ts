@@ -28,6 +28,8 @@ export async function flush(
   runner: QueryRunner,
   options: FlushOptions = {},
 ): Promise<void> {
+  // A lazy relation takes over what it was given one turn later.
+  await Promise.resolve();
   const walk = await walkKnowingRows(map, runner);
   const plan = new FlushPlan(walk);
   if (plan.isEmpty) return;

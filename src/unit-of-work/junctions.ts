@@ -11,6 +11,7 @@ import type { TrackedObject } from './tracked-object.js';
 
 export async function storeJunctions(owners: readonly TrackedObject[], store: RowStore): Promise<void> {
   const subjects = await subjectsOf(owners, 'save', store);
+  for (const tracked of owners) store.walk.hold(tracked, tracked.shape.metadata.manyToManyRelations);
   new ManyToManySubjectBuilder(subjects).build();
   await execute(subjects, store);
 }

@@ -31,7 +31,10 @@ export function keyOfRelated(relation: RelationMetadata, value: unknown): string
 }
 
 export function relationSnapshot(relation: RelationMetadata, entity: object): RelationSnapshot | undefined {
-  const value = relationValue(relation, entity);
+  return snapshotOfValue(relation, relationValue(relation, entity));
+}
+
+export function snapshotOfValue(relation: RelationMetadata, value: unknown): RelationSnapshot | undefined {
   if (value === undefined || value === null) return value;
   return Array.isArray(value)
     ? value.map((one) => keyOfRelated(relation, one))

@@ -39,8 +39,8 @@ export class RowStore {
     const rows = objects.map((tracked) => ({ tracked, base: tracked }));
     return this.#store('insert', rows, (some) => {
       const toInsert = some.map(({ tracked }) => {
+        this.#look(tracked);
         const values = valuesToInsert(tracked, this.walk, this.writes, later.get(tracked));
-        this.sent.set(tracked, tracked.shape.snapshotOf(tracked.entity));
         return { tracked, values };
       });
       return insertRows(this.runner, toInsert, this.writes);
@@ -50,7 +50,7 @@ export class RowStore {
   update(rows: readonly RowOf[]): Promise<void> {
     return this.#store('update', rows, (some) => {
       const toUpdate = some.map(({ tracked, base }) => {
-        this.sent.set(tracked, tracked.shape.snapshotOf(tracked.entity));
+        this.#look(tracked);
         return { tracked, base, values: valuesToUpdate(tracked, base, this.walk) };
       });
       const changed = toUpdate.filter(({ values }) => values.size > 0);
@@ -69,6 +69,12 @@ export class RowStore {
     );
   }
 
+  /** Listeners had their turn: this is what is sent. */
+  #look(tracked: TrackedObject): void {
+    this.sent.set(tracked, tracked.shape.snapshotOf(tracked.entity));
+    this.walk.hold(tracked, tracked.shape.metadata.relationsWithJoinColumns);
+  }
+
   async #store(
     write: Write,
     rows: readonly RowOf[],
@@ -82,7 +88,7 @@ export class RowStore {
     if (isTypeOrms) {
       for (const { tracked } of rows) {
         this.writes.remember(tracked.shape.columns, tracked.entity);
-        if (write !== 'remove') this.sent.set(tracked, tracked.shape.snapshotOf(tracked.entity));
+        if (write !== 'remove') this.#look(tracked);
       }
       return new StoringExecutor(this.runner, subjects).execute();
     }

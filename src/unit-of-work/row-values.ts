@@ -31,8 +31,10 @@ export function valuesToInsert(
   }
   for (const relation of metadata.relationsWithJoinColumns) {
     const end = later.has(relation) ? null : walk.endOf(tracked, relation);
+    // A relation that is null leaves the word to the column, where the class has it.
+    const isSilent = end === null && !later.has(relation) && !walk.isImplied(tracked, relation);
     for (const [column, value] of foreignKey(relation, end)) {
-      if (value !== undefined) values.set(column, value);
+      if (value !== undefined && !(isSilent && values.has(column))) values.set(column, value);
       else if (column.isVirtual && isEmptyByDefault(column)) values.set(column, null);
     }
   }

@@ -1,7 +1,8 @@
 /** Writes into the identity map what a flush has done, once its last statement has succeeded. */
+import type { EntityWrites } from './entity-writes.js';
 import type { FlushPlan } from './flush-plan.js';
 import { foreignKey } from './row-values.js';
-import { isObject, relationValue, takeRelations } from './relation-values.js';
+import { relationValue, snapshotOfValue } from './relation-values.js';
 import type { RowStore } from './row-store.js';
 import type { TrackedObject } from './tracked-object.js';
 
@@ -13,8 +14,12 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
     map.remove(tracked);
   }
   for (const tracked of [...walk.pending, ...walk.persistent]) {
-    followImplied(tracked, walk);
-    takeRelations(tracked);
+    followEnds(tracked, walk, writes);
+    for (const [relation, held] of walk.heldBy(tracked)) {
+      const value = walk.isImplied(tracked, relation) ? walk.endOf(tracked, relation) : held;
+      const snapshot = snapshotOfValue(relation, value);
+      if (snapshot !== undefined) tracked.relations.set(relation, snapshot);
+    }
   }
   for (const [tracked, values] of sent) {
     const { entity, shape } = tracked;
@@ -34,20 +39,21 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
   }
 }
 
-/** Where only a collection said to whom an object belongs, the object says it now, as far as it can. */
-function followImplied(tracked: TrackedObject, walk: FlushPlan['walk']): void {
-  const { entity, shape } = tracked;
+/** What an object has of a relation besides its end, and the end itself where only a collection told it. */
+function followEnds(tracked: TrackedObject, walk: FlushPlan['walk'], writes: EntityWrites): void {
+  const { entity, relations, shape } = tracked;
   for (const relation of shape.metadata.relationsWithJoinColumns) {
     const end = walk.endOf(tracked, relation);
-    if (end === undefined) continue;
-    if (walk.isImplied(tracked, relation) && relationValue(relation, entity) !== undefined) {
-      // TypeORM's own way of setting a relation merges into the object that was there.
-      const { embeddedMetadata, isLazy, propertyName } = relation;
-      if (embeddedMetadata === undefined && !isLazy) Object.assign(entity, { [propertyName]: end });
-    }
-    if (!walk.isImplied(tracked, relation) && isObject(end)) continue;
+    const isImplied = walk.isImplied(tracked, relation);
+    const isCut = end === null && typeof relations.get(relation) === 'string';
+    if (!isImplied && !isCut) continue;
+    const { embeddedMetadata, isLazy, propertyName } = relation;
+    const isPlain = embeddedMetadata === undefined && !isLazy;
+    // TypeORM's own way of setting a relation merges into the object that was there.
+    if (isPlain && relationValue(relation, entity) !== undefined)
+      Object.assign(entity, { [propertyName]: end });
     for (const [column, value] of foreignKey(relation, end)) {
-      if (!column.isVirtual) column.setEntityValue(entity, value);
+      if (!column.isVirtual) writes.set(column, entity, value);
     }
   }
 }

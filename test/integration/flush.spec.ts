@@ -5,6 +5,7 @@ import {
   Account,
   AccountSubscriber,
   Author,
+  Book,
   Branch,
   City,
   Country,
@@ -16,7 +17,9 @@ import {
   Remark,
   Row,
   Seat,
+  Shelf,
   Tag,
+  Token,
 } from '../support/catalogue.js';
 import { KINDS, onEach } from '../support/databases.js';
 import { catalogue, flushing, make } from '../support/flushing.js';
@@ -113,6 +116,19 @@ onEach(KINDS, (database) => {
         expect(chair).toMatchObject({ version: 1, stock: 7, settings: null, size: { width: 1, height: 2 } });
         expect(chair.createdAt).toBeInstanceOf(Date);
         expect(await runner.manager.find(Item)).toEqual([chair]);
+      }));
+
+    it('a key that is no number is made before the row is sent, unless it was given', () =>
+      inUnit(async ({ runner, add, flush, sent }) => {
+        const given = '11111111-1111-4111-8111-111111111111';
+        const tokens = [make(Token, { name: 'a' }), make(Token, { name: 'b', id: given })];
+        add(...tokens);
+        await flush();
+        expect(sent()).toEqual(['INSERT token']);
+        expect(tokens[0]!.id).toMatch(/^[\da-f-]{36}$/);
+        expect(tokens[1]!.id).toBe(given);
+        for (const token of tokens)
+          expect(await runner.manager.findOneBy(Token, { id: token.id })).toEqual(token);
       }));
 
     it('classes of one table are stored as what they are', () =>
@@ -221,6 +237,76 @@ onEach(KINDS, (database) => {
         await flush();
         expect(sent()).toEqual(['SELECT country', 'INSERT post', 'INSERT country', 'INSERT city']);
         expect(await runner.manager.count(Country)).toBe(2);
+      }));
+
+    it('lazy relations are not asked for, and what they were given is stored', () =>
+      inUnit(async ({ runner, add, load, flush, sent, statements }) => {
+        const shelf = make(Shelf, { name: 's' });
+        add<object>(shelf, make(Book, { title: 'b', shelfId: null }));
+        await flush();
+        expect(sent()).toEqual(['INSERT shelf', 'INSERT book']);
+        const [book] = await load(Book);
+        book!.title = 'c';
+        book!.shelf = Promise.resolve(shelf);
+        await flush();
+        const [update, ...more] = statements();
+        expect(update).toMatch(/^UPDATE .book. SET .title. = \S+, .shelfId. = \S+ WHERE/);
+        expect(more).toEqual([]);
+        expect(await runner.manager.findBy(Book, { shelfId: shelf.id })).toHaveLength(1);
+        sent();
+        await flush();
+        expect(sent()).toEqual([]);
+      }));
+
+    it('a foreign key of the class itself is stored, also where the relation is null', () =>
+      inUnit(async ({ runner, add, flush }) => {
+        const posts = [make(Post, { title: '1' }), make(Post, { title: '2' })];
+        add(...posts);
+        await flush();
+        const draft = make(Draft, { postId: posts[0]!.id, post: null as never });
+        add(draft);
+        await flush();
+        draft.postId = posts[1]!.id;
+        await flush();
+        expect(await runner.manager.findOneBy(Draft, { id: draft.id })).toMatchObject({
+          postId: posts[1]!.id,
+        });
+        expect(draft.postId).toBe(posts[1]!.id);
+      }));
+
+    it('cascades of removal take what is loaded', () =>
+      inUnit(async ({ add, map, flush, sent, markDeleted }) => {
+        const post = make(Post, {
+          title: 't',
+          remarks: [make(Remark, { text: 'a' }), make(Remark, { text: 'b' })],
+        });
+        add(post);
+        await flush();
+        sent();
+        markDeleted(post);
+        await flush();
+        expect(sent()).toEqual(['DELETE remark', 'DELETE post']);
+        expect(map.size).toBe(0);
+      }));
+
+    it('a relation that is changed while the database works is a change still', () =>
+      inUnit(async ({ runner, add, flush, sent }) => {
+        const authors = [make(Author, { name: 'a' }), make(Author, { name: 'b', posts: [] })];
+        const post = make(Post, { title: 't', author: authors[0]! });
+        add<object>(...authors, post);
+        const query = runner.query.bind(runner);
+        runner.query = ((...statement: Parameters<typeof query>) => {
+          const answer = query(...statement);
+          if (statement[0].includes('post')) post.author = authors[1]!;
+          return answer;
+        }) as typeof query;
+        await flush();
+        runner.query = query;
+        expect(sent()).toEqual(['INSERT author', 'INSERT post']);
+        await flush();
+        expect(sent()).toEqual(['UPDATE post']);
+        const [stored] = await runner.manager.find(Post, { relations: { author: true } });
+        expect(stored!.author!.name).toBe('b');
       }));
 
     it('what nothing adds and nothing reaches is refused before its row is sent', () =>

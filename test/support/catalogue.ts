@@ -74,7 +74,7 @@ export class Post {
   @JoinTable({ name: 'post_tag' })
   tags!: Tag[];
 
-  @OneToMany(() => Remark, (remark) => remark.post, { cascade: ['insert'] })
+  @OneToMany(() => Remark, (remark) => remark.post, { cascade: ['insert', 'remove'] })
   remarks!: Remark[];
 
   @OneToMany(() => Draft, (draft) => draft.post, { cascade: ['insert'] })
@@ -253,6 +253,45 @@ export class Employee extends Person {
   salary!: number;
 }
 
+/** Its key can be made by whoever makes it. */
+@Entity()
+export class Token {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column(text)
+  name!: string;
+}
+
+/** Its books are not loaded before somebody asks. */
+@Entity()
+export class Shelf {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column(text)
+  name!: string;
+
+  @OneToMany(() => Book, (book) => book.shelf, { cascade: ['insert'] })
+  books!: Promise<Book[]>;
+}
+
+@Entity()
+export class Book {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column(text)
+  title!: string;
+
+  @Column({ type: 'int', nullable: true })
+  shelfId!: number | null;
+
+  @ManyToOne(() => Shelf, (shelf) => shelf.books, { cascade: ['insert'] })
+  @JoinColumn({ name: 'shelfId' })
+  shelf!: Promise<Shelf | null>;
+}
+
 /** Has listeners, and a subscriber. */
 @Entity()
 export class Account {
@@ -323,5 +362,8 @@ export const CATALOGUE = [
   Branch,
   Person,
   Employee,
+  Token,
+  Shelf,
+  Book,
   Account,
 ];

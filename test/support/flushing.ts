@@ -36,6 +36,8 @@ export async function connect(
   const options = database.options({
     entities: CATALOGUE,
     subscribers: [AccountSubscriber],
+    // PostgreSQL makes them itself then.
+    uuidExtension: 'pgcrypto',
     synchronize: true,
     dropSchema: true,
     logger: new StatementLog(),
