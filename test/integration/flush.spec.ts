@@ -1,5 +1,6 @@
 /** A flush stores what was changed and nothing else: columns, keys, versions, relations, listeners. */
 import { StaleDataError } from 'nestjs-scoped-session';
+import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import {
   Account,
@@ -427,6 +428,33 @@ onEach(KINDS, (database) => {
         await runner.manager.createQueryBuilder().update(Account).set({ balance: 2 }).execute();
         account!.balance = 3;
         await expect(flush()).rejects.toThrow(StaleDataError);
+      }));
+
+    it('a root of a tree, whose parent is null as it was, is changed in its own columns only', () =>
+      inUnit(async ({ add, flush, statements }) => {
+        const root = make(Branch, { name: 'root', parent: null });
+        add(root);
+        await flush();
+        statements();
+        root.name = 'trunk';
+        await flush();
+        const updates = statements().filter((sql) => sql.startsWith('UPDATE'));
+        expect(updates).toEqual([expect.stringMatching(/^UPDATE .branch. SET .name. = \S+ WHERE/)]);
+        await flush();
+        expect(statements()).toEqual([]);
+      }));
+
+    it('a failure takes back what was written into objects that TypeORM stored', () =>
+      inUnit(async ({ runner, add, flush }) => {
+        const account = make(Account, { owner: 'a', balance: 1 });
+        const root = make(Branch, { name: 'root', parent: null });
+        await runner.manager.insert(Country, { code: 'fr', name: 'France' });
+        const [tracked, ...others] = add<object>(account, root, make(Country, { code: 'fr', name: 'again' }));
+        await runner.query('SAVEPOINT before_flush');
+        await expect(flush()).rejects.toThrow(QueryFailedError);
+        await runner.query('ROLLBACK TO SAVEPOINT before_flush');
+        expect([account.id, account.version, root.id]).toEqual([undefined, undefined, undefined]);
+        expect([tracked!, ...others].map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
       }));
 
     it('trees keep their paths', () =>
