@@ -38,8 +38,9 @@ export class DirtyWalk {
     // The list grows while it is gone through: what a cascade reaches is looked at like the rest, and once.
     for (const tracked of all) this.#cascade(tracked, all);
     // Members that came before members that went: who was moved to another owner is no orphan.
-    for (const collection of collectionsOf(this, all)) this.#takeIn(collection);
-    for (const collection of collectionsOf(this, all)) this.#letGo(collection);
+    const collections = [...changedCollections(this, all)];
+    for (const collection of collections) this.#takeIn(collection);
+    for (const collection of collections) if (!this.deleted.has(collection.owner)) this.#letGo(collection);
     for (const tracked of all) {
       if (this.deleted.has(tracked)) continue;
       this.hold(tracked, tracked.shape.metadata.relations);
@@ -57,7 +58,8 @@ export class DirtyWalk {
     if (held === undefined) this.#held.set(tracked, (held = new Map()));
     for (const relation of relations) {
       const value = relationValue(relation, tracked.entity);
-      held.set(relation, Array.isArray(value) ? value.slice() : value);
+      if (value === undefined) held.delete(relation);
+      else held.set(relation, Array.isArray(value) ? value.slice() : value);
     }
   }
 
@@ -176,7 +178,7 @@ interface Collection {
   readonly now: readonly string[];
 }
 
-function* collectionsOf({ deleted }: DirtyWalk, all: readonly TrackedObject[]): Generator<Collection> {
+function* changedCollections({ deleted }: DirtyWalk, all: readonly TrackedObject[]): Generator<Collection> {
   for (const owner of all) {
     if (deleted.has(owner)) continue;
     for (const relation of owner.shape.metadata.relations) {
@@ -185,7 +187,8 @@ function* collectionsOf({ deleted }: DirtyWalk, all: readonly TrackedObject[]): 
       const now = relation.persistenceEnabled ? relationSnapshot(relation, owner.entity) : undefined;
       if (now === undefined) continue;
       const was = owner.state === 'pending' ? null : owner.relations.get(relation);
-      yield { owner, relation, inverse, was: listOf(was), now: listOf(now) };
+      const collection = { owner, relation, inverse, was: listOf(was), now: listOf(now) };
+      if (String(collection.was) !== String(collection.now)) yield collection;
     }
   }
 }

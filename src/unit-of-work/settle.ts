@@ -2,7 +2,7 @@
 import type { EntityWrites } from './entity-writes.js';
 import type { FlushPlan } from './flush-plan.js';
 import { foreignKey } from './row-values.js';
-import { relationValue, snapshotOfValue } from './relation-values.js';
+import { relationValue, storedSnapshot } from './relation-values.js';
 import type { RowStore } from './row-store.js';
 import type { TrackedObject } from './tracked-object.js';
 
@@ -17,7 +17,7 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
     followEnds(tracked, walk, writes);
     for (const [relation, held] of walk.heldBy(tracked)) {
       const value = walk.isImplied(tracked, relation) ? walk.endOf(tracked, relation) : held;
-      const snapshot = snapshotOfValue(relation, value);
+      const snapshot = storedSnapshot(relation, value);
       if (snapshot !== undefined) tracked.relations.set(relation, snapshot);
     }
   }

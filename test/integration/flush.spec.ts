@@ -362,6 +362,21 @@ onEach(KINDS, (database) => {
         expect(post!.author!.name).toBe('b');
       }));
 
+    it('a member that no cascade adds belongs to its collection as soon as it is added', () =>
+      inUnit(async ({ runner, add, flush, sent }) => {
+        const post = make(Post, { title: 't' });
+        const tag = make(Tag, { label: 'x', leads: [post] });
+        add(tag);
+        await flush();
+        expect(sent()).toEqual(['INSERT tag']);
+        await flush();
+        expect(sent()).toEqual([]);
+        add(post);
+        await flush();
+        expect(sent()).toEqual(['INSERT post']);
+        expect(await runner.manager.findBy(Post, { mainTag: { id: tag.id } })).toHaveLength(1);
+      }));
+
     it('many-to-many: only the difference is sent, without a SELECT', () =>
       inUnit(async ({ runner, add, load, flush, sent }) => {
         add(make(Post, { title: 't', tags: ['a', 'b'].map((label) => make(Tag, { label })) }));

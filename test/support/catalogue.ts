@@ -51,6 +51,10 @@ export class Tag {
 
   @Column(text)
   label!: string;
+
+  /** Without a cascade. */
+  @OneToMany(() => Post, (post) => post.mainTag)
+  leads!: Post[];
 }
 
 @Entity()
@@ -67,7 +71,7 @@ export class Post {
   @ManyToOne(() => Author, (author) => author.posts, { cascade: ['insert'], nullable: true })
   author!: Author | null;
 
-  @ManyToOne(() => Tag, { nullable: true })
+  @ManyToOne(() => Tag, (tag) => tag.leads, { nullable: true })
   mainTag!: Tag | null;
 
   @ManyToMany(() => Tag, { cascade: ['insert'] })
