@@ -42,6 +42,15 @@ onEach(KINDS, (database) => {
       expect(sent()).toEqual(['UPDATE country']);
     }));
 
+  it("two objects that take each other's names are both found", () =>
+    inUnit(async ({ add, map }) => {
+      const [one, two] = add(make(Country, { code: 'fr' }), make(Country, { code: 'it' }));
+      map.rename(one!, 'it');
+      map.rename(two!, 'fr');
+      const { metadata } = one!.shape;
+      expect([map.get(metadata, 'it'), map.get(metadata, 'fr')]).toEqual([one, two]);
+    }));
+
   it('STA-06, STA-12: what was marked, once or twice, is one DELETE; the object is deleted and out of the map', () =>
     inUnit(async ({ runner, add, map, flush, sent, markDeleted }) => {
       const [row] = rows(1);

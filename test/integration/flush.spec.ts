@@ -392,6 +392,22 @@ onEach(KINDS, (database) => {
         expect(sent()).toEqual([]);
       }));
 
+    it('many-to-many: both sides may tell of the same pair', () =>
+      inUnit(async ({ runner, add, flush, sent }) => {
+        const post = make(Post, { title: 't' });
+        const tag = make(Tag, { label: 'x', posts: [post] });
+        post.tags = [tag];
+        add<object>(post, tag);
+        await flush();
+        expect(sent().filter((statement) => statement.endsWith('post_tag'))).toEqual(['INSERT post_tag']);
+        post.tags = [];
+        tag.posts = [];
+        await flush();
+        expect(sent()).toEqual(['DELETE post_tag']);
+        const [stored] = await runner.manager.find(Post, { relations: { tags: true } });
+        expect(stored!.tags).toEqual([]);
+      }));
+
     it('many-to-many: where it was not loaded before, TypeORM looks what is there', () =>
       inUnit(async ({ runner, add, load, flush, sent }) => {
         const [a, b] = ['a', 'b'].map((label) => make(Tag, { label }));

@@ -55,6 +55,9 @@ export class Tag {
   /** Without a cascade. */
   @OneToMany(() => Post, (post) => post.mainTag)
   leads!: Post[];
+
+  @ManyToMany(() => Post, (post) => post.tags)
+  posts!: Post[];
 }
 
 @Entity()
@@ -74,7 +77,7 @@ export class Post {
   @ManyToOne(() => Tag, (tag) => tag.leads, { nullable: true })
   mainTag!: Tag | null;
 
-  @ManyToMany(() => Tag, { cascade: ['insert'] })
+  @ManyToMany(() => Tag, (tag) => tag.posts, { cascade: ['insert'] })
   @JoinTable({ name: 'post_tag' })
   tags!: Tag[];
 
