@@ -48,6 +48,7 @@ export {
   SelfDeadlockError,
   SessionAlreadyPresentError,
   SessionClosedError,
+  StaleDataError,
   StatementTimeoutError,
   TransactionClosedError,
   UnboundSessionError,

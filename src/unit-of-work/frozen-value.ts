@@ -16,3 +16,11 @@ export function freeze(value: unknown): FrozenValue {
 export function isSame(one: FrozenValue, other: FrozenValue): boolean {
   return Object.is(one, other) || one === other;
 }
+
+/** The value that was frozen, in the form that `like`, a value of the same column, has. */
+export function thaw(frozen: FrozenValue, like: unknown): unknown {
+  if (like instanceof Date && typeof frozen === 'number') return new Date(frozen);
+  if (typeof frozen !== 'string') return frozen;
+  if (like instanceof Uint8Array) return Buffer.from(frozen.slice(BYTES.length), 'base64');
+  return typeof like === 'object' && like !== null ? (JSON.parse(frozen) as unknown) : frozen;
+}

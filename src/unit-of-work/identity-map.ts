@@ -48,9 +48,11 @@ export class IdentityMap {
     this.#byKey.clear();
   }
 
-  #forgetKey({ shape, key }: TrackedObject): void {
+  /** Another object may have the name by now: two rows can change names, and a new object can take a deleted one's. */
+  #forgetKey(tracked: TrackedObject): void {
+    const { key, shape } = tracked;
     const table = this.#table(shape.root);
-    if (key !== undefined) table.delete(key);
+    if (key !== undefined && table.get(key) === tracked) table.delete(key);
   }
 
   #table(root: EntityMetadata): Map<string, TrackedObject> {

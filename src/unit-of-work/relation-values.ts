@@ -41,10 +41,17 @@ export function snapshotOfValue(relation: RelationMetadata, value: unknown): Rel
     : keyOfRelated(relation, value);
 }
 
+/** The same of what was stored: what has no key was not, and is new when it is. */
+export function storedSnapshot(relation: RelationMetadata, value: unknown): RelationSnapshot | undefined {
+  const snapshot = snapshotOfValue(relation, value);
+  if (snapshot === UNSAVED) return undefined;
+  return Array.isArray(snapshot) ? snapshot.filter((key) => key !== UNSAVED) : snapshot;
+}
+
 /** What the object's loaded relations hold now is what is stored. */
 export function takeRelations({ entity, relations, shape }: TrackedObject): void {
   for (const relation of shape.metadata.relations) {
-    const snapshot = relationSnapshot(relation, entity);
+    const snapshot = storedSnapshot(relation, relationValue(relation, entity));
     if (snapshot !== undefined) relations.set(relation, snapshot);
   }
 }

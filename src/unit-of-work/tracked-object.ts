@@ -31,12 +31,16 @@ export class TrackedObject {
     this.snapshot = shape.snapshotOf(entity);
   }
 
-  /** The places of the columns whose values were changed; `undefined` on the object means "not loaded", never a change. */
-  changedColumns(): number[] {
+  /**
+   * The places of the columns whose values were changed; `undefined` on the object means "not loaded", never a change.
+   *
+   * @param since - what they were, where another object of the same class had the row before
+   */
+  changedColumns(since: readonly FrozenValue[] = this.snapshot): number[] {
     const changed: number[] = [];
-    for (let place = 0; place < this.snapshot.length; place += 1) {
+    for (let place = 0; place < since.length; place += 1) {
       const value = this.shape.read(this.entity, place);
-      if (value !== undefined && !isSame(value, this.snapshot[place])) changed.push(place);
+      if (value !== undefined && !isSame(value, since[place])) changed.push(place);
     }
     return changed;
   }

@@ -69,6 +69,7 @@ const VALUES = {
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',
+    'StaleDataError',
     'StatementResult',
     'StatementTimeoutError',
     'TransactionClosedError',

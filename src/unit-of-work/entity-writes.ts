@@ -1,0 +1,36 @@
+/** What a flush writes into objects (keys, versions, dates), all of which can be taken back. */
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+
+export class EntityWrites {
+  readonly #undo: (() => void)[] = [];
+  readonly #written = new Map<object, Set<ColumnMetadata>>();
+
+  set(column: ColumnMetadata, entity: object, value: unknown): void {
+    this.remember([column], entity);
+    column.setEntityValue(entity, value);
+  }
+
+  /** For what somebody else is about to write. */
+  remember(columns: readonly ColumnMetadata[], entity: object): void {
+    let written = this.#written.get(entity);
+    if (written === undefined) this.#written.set(entity, (written = new Set()));
+    for (const column of columns) {
+      const before = column.getEntityValue(entity) as unknown;
+      written.add(column);
+      this.#undo.push(() => {
+        // An embedded object is not made only to say that it holds nothing.
+        if (column.getEntityValue(entity) !== before) column.setEntityValue(entity, before);
+      });
+    }
+  }
+
+  has(column: ColumnMetadata, entity: object): boolean {
+    return this.#written.get(entity)?.has(column) ?? false;
+  }
+
+  /** Newest first, so that what was written twice is as it was before both. */
+  undo(): void {
+    for (const step of this.#undo.toReversed()) step();
+    this.#undo.length = 0;
+  }
+}

@@ -1,0 +1,28 @@
+/** How the keys that a database makes come to be known, on each kind of database. */
+import type { DataSource, Driver, QueryRunner } from 'typeorm';
+
+export function isMysql({ options }: Driver): boolean {
+  return options.type === 'mysql' || options.type === 'mariadb';
+}
+
+export function isSqlite({ options }: Driver): boolean {
+  return options.type === 'sqljs' || options.type === 'better-sqlite3';
+}
+
+/** SQLite can since 3.35, though TypeORM does not use it. */
+export function canReturnInserted(driver: Driver): boolean {
+  return isSqlite(driver) || driver.isReturningSqlSupported('insert');
+}
+
+const INCREMENTS = new WeakMap<DataSource, number>();
+
+/** Whether the keys of a statement's rows follow each other: then the first tells them all. Asked once. */
+export async function hasConsecutiveKeys(runner: QueryRunner): Promise<boolean> {
+  let increment = INCREMENTS.get(runner.dataSource);
+  if (increment === undefined) {
+    const rows = (await runner.query('SELECT @@auto_increment_increment AS step')) as { step: unknown }[];
+    increment = Number(rows[0]?.step);
+    INCREMENTS.set(runner.dataSource, increment);
+  }
+  return increment === 1;
+}
