@@ -2,11 +2,16 @@
 import { createEngine, PoolTimeoutError, SelfDeadlockError } from 'nestjs-scoped-session';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
+import { engineOf } from '../../src/engine/index.js';
 import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { ours, plainDataSource, texts } from '../support/plain-and-ours.js';
 import { connectionNumber, INSERT_USER, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
+
+/** For those who wait from now on. */
+const setDeadline = (dataSource: DataSource, timeoutMs: number): void =>
+  engineOf(dataSource).configure({ poolTimeoutMs: timeoutMs, gateTimeoutMs: timeoutMs });
 
 onEach(SERVERS, (database) => {
   const kill = (number: number): Promise<unknown> =>
@@ -45,8 +50,10 @@ onEach(SERVERS, (database) => {
     const { dataSource } = await ours(database, { poolSize: 1 });
     const holder = dataSource.createQueryRunner();
     await holder.connect();
+    setDeadline(dataSource, 50);
     await expect(dataSource.query('SELECT 1')).rejects.toThrow(PoolTimeoutError);
     await expect(dataSource.getRepository(Note).find()).rejects.toThrow('A plain query runner');
+    setDeadline(dataSource, 1_000);
     await holder.release();
     expect(await dataSource.getRepository(Note).find()).toEqual([]);
   });
@@ -59,7 +66,9 @@ onEach(SERVERS, (database) => {
     const second = dataSource.createQueryRunner();
     await second.connect();
     await first.release();
+    setDeadline(dataSource, 50);
     await expect(dataSource.query('SELECT 1')).rejects.toThrow(PoolTimeoutError);
+    setDeadline(dataSource, 1_000);
     await second.release();
     await expect(first.query('SELECT 1')).rejects.toThrow('released');
   });
