@@ -227,11 +227,6 @@ export class DrainingError extends ScopedSessionError {
   override readonly retryable = true;
 }
 
-/** A row was changed or deleted by somebody else since it was loaded: what was to be stored would undo their work. */
-export class StaleDataError extends ScopedSessionError {
-  readonly code = 'SS_ERR_STALE_DATA';
-}
-
 /** Attaches an error of the clean-up to the first error, which stays the one that is thrown. */
 export function suppress(first: unknown, later: unknown): void {
   if (first instanceof ScopedSessionError) return void first.suppressed.push(later);

@@ -48,7 +48,6 @@ export {
   SelfDeadlockError,
   SessionAlreadyPresentError,
   SessionClosedError,
-  StaleDataError,
   StatementTimeoutError,
   TransactionClosedError,
   UnboundSessionError,

@@ -6,7 +6,6 @@ import { refuseLargerPool } from './driver-limit.js';
 import { ENGINE_DEFAULTS, ENGINE_RULES, type EngineOptions } from './engine-options.js';
 import { Engine } from './engine.js';
 import { isPlainObject, readOptions } from './option-rules.js';
-import { refuseHandlesWithoutFile } from './sqlite-connections.js';
 
 /** One engine a DataSource: two would not see each other's holders (and a SQLite database would have two gates). */
 const ENGINES = new WeakMap<DataSource, Engine>();
@@ -66,7 +65,6 @@ export function hasEngine(dataSource: DataSource): boolean {
 }
 
 function register(dataSource: DataSource, options: EngineOptions, ownsDataSource: boolean): Engine {
-  refuseHandlesWithoutFile(dataSource, options);
   const engine = new Engine(dataSource, options, {
     ownsDataSource,
     disposed: () => ENGINES.delete(dataSource),

@@ -19,6 +19,7 @@ import { readOptions } from './option-rules.js';
 import { own } from './own-members.js';
 import { openRawConnection, type RawConnection } from './raw-connection.js';
 import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
+import { refuseHandlesWithoutFile } from './sqlite-connections.js';
 import { backendFor } from './supported-drivers.js';
 
 /** What `createEngine` knows of the engine it makes. */
@@ -57,7 +58,7 @@ export class Engine {
     const usual = { ...ENGINE_DEFAULTS, poolSize: driverLimit(dataSource), isolation };
     this.#settings = settingsWith(usual, options);
     this.#backend = backendFor(dataSource)({ dataSource, settings: () => this.#settings });
-    this.refuseUnusable(this.#settings);
+    this.#refuse(this.#settings);
     this.#leaveDriver = this.#leasePlainRunners();
   }
 
@@ -96,10 +97,15 @@ export class Engine {
   configure(options: EngineOptions): void {
     const before = this.#settings;
     const settings = settingsWith(before, readOptions('configure', options, ENGINE_RULES));
-    this.refuseUnusable(settings);
+    this.#refuse(settings);
     this.#settings = settings;
     // Connections that were opened already were set up otherwise.
     if (settings.isolation !== before.isolation || settings.initSql !== before.initSql) this.invalidate();
+  }
+
+  #refuse(settings: EngineSettings): void {
+    refuseHandlesWithoutFile(this.dataSource, settings);
+    this.refuseUnusable(settings);
   }
 
   /** @internal */

@@ -48,6 +48,5 @@ export {
 export { RawConnection } from './raw-connection.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
-export { refuseHandlesWithoutFile } from './sqlite-connections.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

@@ -4,6 +4,7 @@ import type { Backend, RunAs } from './backend.js';
 import { classifyFailure, concernsOthers } from './failures.js';
 import { isWrite } from './is-write.js';
 import type { Lease, LeaseHolder, LeaseOwner } from './lease.js';
+import type { StructuredQuery } from './structured-query.js';
 
 const LABEL = 'A plain query runner';
 
@@ -16,13 +17,6 @@ interface Lessor {
 
 /** What may leave a transaction open, or autocommit off, where the driver does not tell. */
 const OPENS = /^\s*(?:\/\*.*?\*\/\s*)*(?:begin|start|set|lock|xa|call|prepare|execute)\b/i;
-
-type StructuredQuery = (
-  this: QueryRunner,
-  sql: string,
-  parameters: unknown[] | undefined,
-  useStructuredResult: true,
-) => Promise<QueryResult>;
 
 /**
  * Makes `runner`, which nobody else has, lease its connection from `engine`: waiting is bounded and fair, it is given back

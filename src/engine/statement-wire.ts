@@ -4,14 +4,7 @@ import type { QueryResult, QueryRunner } from 'typeorm';
 import { IllegalStateChangeError, StatementTimeoutError } from '../errors.js';
 import type { Engine } from './engine.js';
 import type { Lease } from './lease.js';
-
-/** The driver's own query; its last argument is missing in TypeORM's interface. */
-type PlainQuery = (
-  this: QueryRunner,
-  sql: string,
-  parameters: unknown[] | undefined,
-  useStructuredResult: true,
-) => Promise<QueryResult>;
+import type { StructuredQuery } from './structured-query.js';
 
 type Reject = (reason: unknown) => void;
 
@@ -64,7 +57,7 @@ export class StatementWire {
 
   /** Through TypeORM's own runner, which tells its subscribers. */
   #pass(sql: string, parameters: unknown[] | undefined): Promise<QueryResult> {
-    const { query } = this.#plain as unknown as { query: PlainQuery };
+    const { query } = this.#plain as unknown as { query: StructuredQuery };
     return this.#passing(() => query.call(this.runner, sql, parameters, true));
   }
 
@@ -105,11 +98,17 @@ export class StatementWire {
   waitFor<T>(arriving: Promise<T>, arrived: (value: T) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#underWay = reject;
-      arriving.then((value) => {
-        this.#settled(reject, undefined);
-        arrived(value);
-        resolve();
-      }, reject);
+      arriving.then(
+        (value) => {
+          this.#settled(reject, undefined);
+          arrived(value);
+          resolve();
+        },
+        (error: unknown) => {
+          this.#settled(reject, undefined);
+          reject(error);
+        },
+      );
     });
   }
 

@@ -10,7 +10,6 @@ import {
   isPlainObject,
   ENGINE_RULES,
   type EngineOptions,
-  refuseHandlesWithoutFile,
   refuseLargerPool,
 } from '../engine/index.js';
 import { CircularDataSourceError, InvalidOptionError, NoDataSourceError } from '../errors.js';
@@ -79,7 +78,6 @@ export class AdoptedDatabase {
   configure(options: ScopedSessionModuleOptions): this {
     const { isolation, readOnly, begin, unrepeatableReads } = options;
     refuseLargerPool(this.dataSource, options);
-    refuseHandlesWithoutFile(this.dataSource, options);
     this.#options = options;
     this.site.databases.add(this, options);
     const { settleTimeoutMs } = this.site.databases.settings;

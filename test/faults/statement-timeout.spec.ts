@@ -187,6 +187,25 @@ onEach(SERVERS, (database) => {
   });
 });
 
+onEach(['mariadb'], (database) => {
+  it('a stream ends, for its reader and on the server, when its unit of work is cut short', async () => {
+    const { session } = await ours(database, { poolSize: 1 });
+    const slow = 'SELECT SLEEP(3600) AS waited';
+    let reading: Promise<unknown> | undefined;
+    const work = session.run(
+      async () => {
+        const rows = await session.queryRunner.stream(slow);
+        reading = rows.toArray().catch((error: unknown) => error);
+        await reading;
+      },
+      { timeoutMs: 200 },
+    );
+    await expect(work).rejects.toMatchObject({ code: 'SS_ERR_SCOPE_TIMEOUT' });
+    expect(await reading).toMatchObject({ code: 'SS_ERR_SCOPE_TIMEOUT' });
+    await waitUntil('the server has ended it', async () => !(await isRunning(database, slow)));
+  });
+});
+
 onEach(['mariadb'], (shared) => {
   const database = throughProxy(shared);
 

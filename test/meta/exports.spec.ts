@@ -69,7 +69,6 @@ const VALUES = {
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',
-    'StaleDataError',
     'StatementResult',
     'StatementTimeoutError',
     'TransactionClosedError',
