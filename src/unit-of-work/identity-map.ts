@@ -1,14 +1,15 @@
 /** One object per row: what was loaded once is the same object whenever its row comes again. */
 import type { EntityMetadata } from 'typeorm';
 import { shapeOf } from './entity-shape.js';
+import { stamp, trackedOf } from './stamp.js';
 import type { TrackedObject } from './tracked-object.js';
 
 export class IdentityMap {
   readonly #byKey = new Map<EntityMetadata, Map<string, TrackedObject>>();
-  readonly #byEntity = new Map<object, TrackedObject>();
+  readonly #all = new Set<TrackedObject>();
 
   get size(): number {
-    return this.#byEntity.size;
+    return this.#all.size;
   }
 
   /** The object of a row. */
@@ -17,17 +18,20 @@ export class IdentityMap {
   }
 
   of(entity: object): TrackedObject | undefined {
-    return this.#byEntity.get(entity);
+    const tracked = trackedOf(entity);
+    return tracked?.map === this ? tracked : undefined;
   }
 
   /** In the order in which they came. */
   [Symbol.iterator](): IterableIterator<TrackedObject> {
-    return this.#byEntity.values();
+    return this.#all.values();
   }
 
   /** Takes an object in; one without a key is found by itself only. */
   add(tracked: TrackedObject): void {
-    this.#byEntity.set(tracked.entity, tracked);
+    this.#all.add(tracked);
+    tracked.map = this;
+    stamp(tracked);
     if (tracked.key !== undefined) this.#table(tracked.shape.root).set(tracked.key, tracked);
   }
 
@@ -39,12 +43,14 @@ export class IdentityMap {
   }
 
   remove(tracked: TrackedObject): void {
-    this.#byEntity.delete(tracked.entity);
+    this.#all.delete(tracked);
+    tracked.map = undefined;
     this.#forgetKey(tracked);
   }
 
   clear(): void {
-    this.#byEntity.clear();
+    for (const tracked of this.#all) tracked.map = undefined;
+    this.#all.clear();
     this.#byKey.clear();
   }
 
