@@ -19,7 +19,7 @@ export class IdentityMap {
 
   of(entity: object): TrackedObject | undefined {
     const tracked = trackedOf(entity);
-    return tracked?.map === this ? tracked : undefined;
+    return tracked?.owner === this ? tracked : undefined;
   }
 
   /** In the order in which they came. */
@@ -30,7 +30,7 @@ export class IdentityMap {
   /** Takes an object in; one without a key is found by itself only. */
   add(tracked: TrackedObject): void {
     this.#all.add(tracked);
-    tracked.map = this;
+    tracked.owner = this;
     stamp(tracked);
     if (tracked.key !== undefined) this.#table(tracked.shape.root).set(tracked.key, tracked);
   }
@@ -44,12 +44,12 @@ export class IdentityMap {
 
   remove(tracked: TrackedObject): void {
     this.#all.delete(tracked);
-    tracked.map = undefined;
+    tracked.owner = undefined;
     this.#forgetKey(tracked);
   }
 
   clear(): void {
-    for (const tracked of this.#all) tracked.map = undefined;
+    for (const tracked of this.#all) tracked.owner = undefined;
     this.#all.clear();
     this.#byKey.clear();
   }

@@ -2,7 +2,6 @@
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import type { EntityShape } from './entity-shape.js';
 import { type FrozenValue, isSame } from './frozen-value.js';
-import type { IdentityMap } from './identity-map.js';
 
 /** SQLAlchemy's states of an object, as seen from one session. */
 export const OBJECT_STATES = ['transient', 'pending', 'persistent', 'deleted', 'detached'] as const;
@@ -14,8 +13,8 @@ export type RelationSnapshot = string | null | readonly string[];
 
 export class TrackedObject {
   state: Exclude<ObjectState, 'transient'> = 'persistent';
-  /** The unit of work that it is in. */
-  map: IdentityMap | undefined;
+  /** The identity map that it is in. */
+  owner: object | undefined;
   /** Its values are not to be trusted any more. */
   isExpired = false;
   /** `delete` was called; the next flush removes its row. */
