@@ -145,6 +145,36 @@ export class MultipleResultsFoundError extends ScopedSessionError {
   readonly code = 'SS_ERR_MULTIPLE_RESULTS_FOUND';
 }
 
+/** An object was handed to a session, and its class is no entity of the DataSource. */
+export class UnmappedInstanceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNMAPPED_INSTANCE';
+}
+
+/** An object is in a state, or in another session, in which the call has no meaning. */
+export class ObjectStateError extends ScopedSessionError {
+  readonly code = 'SS_ERR_OBJECT_STATE';
+}
+
+/** A property was read that a rollback, a commit or `expire()` has expired. */
+export class ExpiredPropertyError extends ScopedSessionError {
+  readonly code = 'SS_ERR_EXPIRED_PROPERTY';
+}
+
+/** Something is to be loaded for an object that belongs to no session. */
+export class DetachedInstanceError extends ScopedSessionError {
+  readonly code = 'SS_ERR_DETACHED_INSTANCE';
+}
+
+/** The row of an object that was to be refreshed is not there any more. */
+export class ObjectDeletedError extends ScopedSessionError {
+  readonly code = 'SS_ERR_OBJECT_DELETED';
+}
+
+/** Each flush before a COMMIT made new objects to store. */
+export class FlushError extends ScopedSessionError {
+  readonly code = 'SS_ERR_FLUSH';
+}
+
 /** A unit of work waits for a connection that it holds itself. */
 export class SelfDeadlockError extends ScopedSessionError {
   readonly code = 'SS_ERR_SELF_DEADLOCK';
@@ -219,6 +249,11 @@ export class ScopeTimeoutError extends ScopedSessionError {
 /** The unit of work was cut short from outside (client gone, shutdown); it was rolled back. */
 export class ScopeAbortedError extends ScopedSessionError {
   readonly code = 'SS_ERR_SCOPE_ABORTED';
+}
+
+/** A row was changed or deleted by somebody else since it was loaded: what was to be stored would undo their work. */
+export class StaleDataError extends ScopedSessionError {
+  readonly code = 'SS_ERR_STALE_DATA';
 }
 
 /** The application is shutting down and accepts no new units of work. */

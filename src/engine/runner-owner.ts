@@ -24,6 +24,8 @@ export interface RunnerOwner {
   transactionOptions(): BeginSettings;
   /** Every use of the connection passes here: it waits its turn, or is refused. */
   admit<T>(use: () => Promise<T>): Promise<T>;
+  /** The same for a statement; what it may have to see is stored first. */
+  admitStatement<T>(sql: string, send: () => Promise<T>): Promise<T>;
   /** Keeps the end of the transaction waiting for `done`. */
   awaitBeforeEnd(done: Promise<unknown>): void;
   /** The running statement took the transaction with it. */

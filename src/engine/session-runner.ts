@@ -57,12 +57,12 @@ export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): Mak
     }
 
     override async query<T>(sql: string, parameters?: unknown[], useStructuredResult = false): Promise<T> {
-      const result = await this.#owner.admit(() => this.#transaction.send(sql, parameters));
+      const result = await this.#owner.admitStatement(sql, () => this.#transaction.send(sql, parameters));
       return (useStructuredResult ? result : result.raw) as T;
     }
 
     override async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-      const plain = await this.#owner.admit(() => this.#transaction.stream(...given));
+      const plain = await this.#owner.admitStatement(given[0], () => this.#transaction.stream(...given));
       const rows = emitInThisContext(plain);
       const closed = new Promise<void>((resolve) => {
         for (const event of ['end', 'close', 'error']) rows.once(event, () => resolve());

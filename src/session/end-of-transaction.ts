@@ -11,10 +11,11 @@ export async function endTransaction(transaction: Transaction): Promise<void> {
     if (transaction.isConnected || !transaction.isIdle) {
       await settle(transaction, settings.settleTimeoutMs);
       state.seal();
-      await transaction.rollback('the end of the scope');
+      await transaction.rollback('the end of the scope', 'detached');
     }
   } finally {
     state.end();
+    transaction.letGo();
   }
 }
 

@@ -3,7 +3,8 @@ import { CommitOutcomeUnknownError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { cutShort, refuseUnfinished, settle, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
-import { type SessionBase, startedTransactionOf } from './session.js';
+import type { SessionBase } from './session.js';
+import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import type { Transaction } from './transaction.js';
@@ -230,7 +231,7 @@ export class Ending {
     for (const { state } of kept) state.refuseSpoilt();
     for (const transaction of kept) {
       // One database after the other, in the order of their registration. oxlint-disable-next-line no-await-in-loop
-      await transaction.commit(() => refuseUnfinished(transaction));
+      await transaction.commit({ lastCheck: () => refuseUnfinished(transaction), expires: false });
       this.scope.outcome = 'committed';
     }
   }

@@ -24,7 +24,7 @@ export async function executeAll<Row>(
   let result = new StatementResult<Row>([], 0, undefined);
   for (const statement of bound) {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    const next = await transaction.admit(() => executeOne<Row>(transaction, statement));
+    const next = await transaction.admitStatement(undefined, () => executeOne<Row>(transaction, statement));
     result = new StatementResult(
       next.rows,
       result.affectedRows + next.affectedRows,

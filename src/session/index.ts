@@ -17,11 +17,28 @@ export {
 } from './scope-options.js';
 export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
 export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
-export { SessionBase, startedTransactionOf, transactionOf } from './session.js';
+export { SessionBase } from './session.js';
+export { startedTransactionOf, transactionOf } from './session-core.js';
+export {
+  type EntityClass,
+  type GetOptions,
+  type Identifier,
+  ROW_LOCKS,
+  type RowLock,
+  type SessionLoading,
+  type SessionQuery,
+  type SessionUnitOfWork,
+} from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';
-export { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
+export {
+  SESSION_RULES,
+  UNIT_OF_WORK_MODES,
+  type SessionOptions,
+  type UnitOfWorkMode,
+  type Warn,
+} from './session-options.js';
 export { type SessionPlace, SessionsOfScopes } from './session-places.js';
 export { StatementResult } from './statement-result.js';

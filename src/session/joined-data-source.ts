@@ -6,7 +6,8 @@ import { currentContext, currentFrame, runInFrame, type Scope } from '../scope/i
 import type { NestedTransactions } from './nested-transactions.js';
 import { optionsOf, type RepositoryMode } from './scope-options.js';
 import type { ScopedSession } from './scoped-session.js';
-import { type SessionBase, startedTransactionOf, transactionOf } from './session.js';
+import type { SessionBase } from './session.js';
+import { startedTransactionOf, transactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 
 export interface JoinOptions {

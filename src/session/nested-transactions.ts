@@ -21,9 +21,30 @@ export interface Whole {
   rollback(): Promise<void>;
   /** Sends at once, in the caller's turn. */
   send(sql: string): Promise<unknown>;
+  /** What the session tracks. */
+  readonly objects: TrackedObjects;
   /** TypeORM reads on the runner how deep it is. */
   showDepth(depth: number): void;
 }
+
+/** The objects of the session, as far as savepoints concern them; numbers count from the outermost, which is 1. */
+export interface TrackedObjects {
+  /** Stores what was changed until now; whoever calls has the turn. */
+  flushInTurn(): Promise<unknown>;
+  opened(): void;
+  released(number: number): void;
+  rolledBackTo(number: number): void;
+}
+
+const nothing = (): void => undefined;
+
+/** Of a session that tracks none. */
+export const NO_OBJECTS: TrackedObjects = {
+  flushInTurn: async () => undefined,
+  opened: nothing,
+  released: nothing,
+  rolledBackTo: nothing,
+};
 
 /** Shared by all transactions that have none. */
 const NONE: readonly Savepoint[] = [];
@@ -134,34 +155,60 @@ export class NestedTransactions implements NestedWork {
 
   async #begin(isolation: string | undefined): Promise<Savepoint> {
     this.transaction.agreeOn(isolation);
+    // What was changed before it is not undone with it.
+    await this.transaction.objects.flushInTurn();
     const savepoint = new Savepoint(`ss_${(this.#count += 1)}`);
     await this.transaction.send(`SAVEPOINT ${savepoint.name}`);
     this.#open = [...this.#open, savepoint];
+    this.transaction.objects.opened();
     this.#showDepth();
     return savepoint;
   }
 
   async #release(savepoint: Savepoint): Promise<void> {
-    this.transaction.state.refuseSpoilt();
+    const { state, objects } = this.transaction;
+    state.refuseSpoilt();
+    await objects.flushInTurn();
     await this.transaction.send(`RELEASE SAVEPOINT ${savepoint.name}`);
+    objects.released(this.#numberOf(savepoint));
     this.#close(savepoint);
   }
 
   /** Where the server has lost the whole transaction there is no savepoint to go back to. */
   async #rollBack(savepoint: Savepoint): Promise<void> {
     const { state } = this.transaction;
-    const number = this.#open.indexOf(savepoint) + 1;
+    const number = this.#numberOf(savepoint);
     const canRollBack = number > 0 && state.canRollBackTo(number);
     this.#close(savepoint);
     if (!canRollBack) return;
+    if (!savepoint.isUndone) await this.#undo(savepoint);
+    this.transaction.objects.rolledBackTo(number);
+    state.rolledBackTo();
+  }
+
+  /** A flush failed: the innermost savepoint is rolled back at once, and its owner will do it once more. */
+  async undoInnermost(): Promise<void> {
+    const savepoint = this.#open.at(-1)!;
+    await this.#undo(savepoint);
+    savepoint.isUndone = true;
+    this.transaction.objects.rolledBackTo(this.#open.length);
+  }
+
+  async #undo(savepoint: Savepoint): Promise<void> {
     try {
       await this.transaction.send(`ROLLBACK TO SAVEPOINT ${savepoint.name}`);
     } catch (error) {
       // What it was to undo is still there, and must not be committed.
-      state.spoil({ state: 'gone', reason: 'a savepoint could not be rolled back', error }, 0);
+      this.transaction.state.spoil(
+        { state: 'gone', reason: 'a savepoint could not be rolled back', error },
+        0,
+      );
       throw error;
     }
-    state.rolledBackTo();
+  }
+
+  #numberOf(savepoint: Savepoint): number {
+    return this.#open.indexOf(savepoint) + 1;
   }
 
   /** A savepoint ends together with everything opened after it. */

@@ -1,6 +1,6 @@
 /** Puts members on a prototype that pass every use on to another object, found at the moment of the use. */
 
-type Members = Record<string, unknown>;
+type Members = Record<string | symbol, unknown>;
 
 /**
  * Gives `target` every public member of `source` that it has not itself. What inspection and conversion touch is left out:
@@ -9,7 +9,7 @@ type Members = Record<string, unknown>;
  * @param current - finds the object that a use is passed on to
  */
 export function passOn(source: object, target: object, current: (self: unknown) => object): void {
-  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(source))) {
+  for (const [name, descriptor] of membersOf(source)) {
     if (name === 'constructor' || name === 'toJSON' || Object.hasOwn(target, name)) continue;
     Object.defineProperty(target, name, {
       configurable: true,
@@ -21,8 +21,20 @@ export function passOn(source: object, target: object, current: (self: unknown) 
   }
 }
 
+/** Also those that it inherits. */
+function* membersOf(source: object): Generator<[string | symbol, PropertyDescriptor]> {
+  let prototype: object | null = source;
+  while (prototype !== null && prototype !== Object.prototype) {
+    for (const name of Reflect.ownKeys(prototype)) {
+      const isMember = typeof name === 'string' || name === Symbol.iterator;
+      if (isMember) yield [name, Object.getOwnPropertyDescriptor(prototype, name)!];
+    }
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+}
+
 /** Looks the method up at each call, so that one that was replaced on the session itself is found. */
-function method(name: string, current: (self: unknown) => object): PropertyDescriptor {
+function method(name: string | symbol, current: (self: unknown) => object): PropertyDescriptor {
   return {
     writable: true,
     value: function (this: unknown, ...given: unknown[]): unknown {
@@ -33,7 +45,7 @@ function method(name: string, current: (self: unknown) => object): PropertyDescr
 }
 
 function accessor(
-  name: string,
+  name: string | symbol,
   source: PropertyDescriptor,
   current: (self: unknown) => object,
 ): PropertyDescriptor {

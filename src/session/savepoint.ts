@@ -2,6 +2,8 @@
 
 export class Savepoint {
   isOpen = true;
+  /** Rolled back already, and not ended by its owner yet. */
+  isUndone = false;
 
   constructor(readonly name: string) {}
 }

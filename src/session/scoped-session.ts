@@ -10,7 +10,8 @@ import type { SessionApi } from './session-api.js';
 import { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
-import { SessionBase, startedTransactionOf } from './session.js';
+import { SessionBase } from './session.js';
+import { startedTransactionOf } from './session-core.js';
 
 /** Options of `run` and `independently`. */
 export interface RunOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
@@ -90,7 +91,7 @@ export class ScopedSession extends PassedOn {
     const session = registry.has() ? registry.get() : undefined;
     const transaction = session && startedTransactionOf(session);
     if (session === undefined || transaction === undefined) return registry.clear();
-    transaction.refuseChange('remove()');
+    transaction.turns.refuseChange('remove()');
     registry.clear();
     try {
       await session.close();

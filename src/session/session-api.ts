@@ -10,6 +10,7 @@ import type {
 import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
+import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
 
 /** Begin, savepoints and the end of the session's transaction. */
@@ -65,8 +66,6 @@ export interface SessionStatements {
     sql: string,
     parameters?: StatementParameters | readonly StatementParameters[],
   ): Promise<StatementResult<Row>>;
-  /** Sends a statement as TypeORM's `query` does: the driver's own placeholders, the driver's own answer. */
-  query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T>;
   /** The first column of the first row, or null. */
   scalar<T = unknown>(sql: string, parameters?: StatementParameters): Promise<T | null>;
   /** The first column of every row. */
@@ -88,4 +87,5 @@ export interface SessionObjects {
 }
 
 /** Everything that `@Session()` gives and that `ScopedSession` passes on. */
-export interface SessionApi extends SessionTransactions, SessionStatements, SessionObjects {}
+export interface SessionApi
+  extends SessionTransactions, SessionUnitOfWork, SessionLoading, SessionStatements, SessionObjects {}

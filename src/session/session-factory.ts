@@ -16,8 +16,9 @@ import {
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
 import { type Counted, withRetry } from './retry.js';
-import { commitsOf, SessionBase, type SessionBinding } from './session.js';
-import { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
+import { commitsOf, SessionBase } from './session.js';
+import type { SessionBinding } from './session-core.js';
+import { SESSION_RULES, type SessionOptions, type UnitOfWorkMode, type Warn } from './session-options.js';
 import { Transaction } from './transaction.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
@@ -178,6 +179,18 @@ class Binding implements SessionBinding, TransactionSettings {
 
   get autobegin(): boolean {
     return this.settings.autobegin ?? true;
+  }
+
+  get unitOfWork(): UnitOfWorkMode {
+    return this.settings.unitOfWork ?? 'session';
+  }
+
+  get autoflush(): boolean {
+    return this.settings.autoflush ?? true;
+  }
+
+  get expireOnCommit(): boolean {
+    return this.settings.expireOnCommit ?? false;
   }
 
   get isolation(): IsolationLevel | undefined {

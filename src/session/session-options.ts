@@ -14,6 +14,14 @@ import {
 } from '../engine/index.js';
 import { InvalidOptionError } from '../errors.js';
 
+/** Whose objects a session tracks. */
+export const UNIT_OF_WORK_MODES = ['session', 'everything', 'off'] as const;
+/**
+ * `session`: what the session's own methods load and are given. `everything`: what repositories and managers load in it too.
+ * `off`: nothing.
+ */
+export type UnitOfWorkMode = (typeof UNIT_OF_WORK_MODES)[number];
+
 /** Options of one session. */
 export interface SessionOptions {
   /** Isolation level of every transaction. Default: the DataSource's `isolationLevel`, else the server's. */
@@ -29,6 +37,15 @@ export interface SessionOptions {
   readonly unrepeatableReads?: boolean;
   /** False: nothing is accepted before `begin()`. Default true. */
   readonly autobegin?: boolean;
+  /** Stores what was changed before a query that may read it. Default true. */
+  readonly autoflush?: boolean;
+  /**
+   * Expires objects at `commit()`, as SQLAlchemy does: reading one throws until it was refreshed. Default false, because a
+   * property cannot load.
+   */
+  readonly expireOnCommit?: boolean;
+  /** Whose objects are tracked: what the session itself loads, everything loaded in it, or nothing. Default `session`. */
+  readonly unitOfWork?: UnitOfWorkMode;
   /** Notes of the application; each session gets a copy. */
   readonly info?: Readonly<Record<string, unknown>>;
   /** What messages call the session. Default: the scope's label, else "a session". */
@@ -40,6 +57,7 @@ const notes: Rule<Readonly<Record<string, unknown>>> = (value, name) => {
   return value;
 };
 
+const unitOfWorkMode: Rule<UnitOfWorkMode> = oneOf(UNIT_OF_WORK_MODES);
 const beginMode: Rule<BeginMode> = oneOf(BEGIN_MODES);
 
 export const SESSION_RULES: Rules<SessionOptions> = {
@@ -48,6 +66,9 @@ export const SESSION_RULES: Rules<SessionOptions> = {
   begin: beginMode,
   unrepeatableReads: flag,
   autobegin: flag,
+  autoflush: flag,
+  expireOnCommit: flag,
+  unitOfWork: unitOfWorkMode,
   info: notes,
   label: text,
 };

@@ -14,7 +14,8 @@ import type { Counted } from './retry.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
-import { commitsOf, type SessionBase, startedTransactionOf } from './session.js';
+import { commitsOf, type SessionBase } from './session.js';
+import { startedTransactionOf } from './session-core.js';
 import type { Transaction } from './transaction.js';
 
 export type Work<T> = (session: SessionBase) => Promise<T> | T;

@@ -8,29 +8,25 @@ import type {
   QueryRunner,
   Repository,
 } from 'typeorm';
-import { type Engine, readOptions, type TransactionOptions } from '../engine/index.js';
-import { InvalidParameterError, requireFunction, UnboundSessionError } from '../errors.js';
+import { readOptions, type TransactionOptions } from '../engine/index.js';
+import { InvalidParameterError, requireFunction } from '../errors.js';
 import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
 import { NestedTransaction } from './nested-transaction.js';
 import type { CommitCount } from './retry.js';
+import { LoadingSession, queryOf } from './loading-session.js';
+import {
+  bindingOf,
+  promised,
+  type SessionBinding,
+  startedTransactionOf,
+  transactionOf,
+} from './session-core.js';
+import type { EntityClass, SessionQuery } from './session-objects-api.js';
 import type { SessionApi } from './session-api.js';
 import { TRANSACTION_RULES } from './session-options.js';
 import type { StatementResult } from './statement-result.js';
 import type { Transaction } from './transaction.js';
-
-/** What a session works on; its transaction is made at the session's first use. */
-export interface SessionBinding {
-  readonly engine: Engine;
-  /** Throws where nothing may be used any more. */
-  start(session: object): Transaction;
-}
-
-// For the rooms beside, not for applications.
-/** The transaction of a session, made where there is none. */
-export let transactionOf: (session: SessionBase) => Transaction;
-/** The transaction of a session that was used. */
-export let startedTransactionOf: (session: SessionBase) => Transaction | undefined;
 
 /**
  * One session: its connection is taken at the first statement, used for one transaction, and given back. Made by a
@@ -45,41 +41,29 @@ export let startedTransactionOf: (session: SessionBase) => Transaction | undefin
  * await session.close();
  * ```
  */
-export class SessionBase implements SessionApi {
-  readonly #binding: SessionBinding | undefined;
-  #transaction: Transaction | undefined;
+export class SessionBase extends LoadingSession implements SessionApi {
   readonly #info: Record<string, unknown>;
 
   /** @internal */
   constructor(binding: SessionBinding | undefined, info: Readonly<Record<string, unknown>> = {}) {
-    this.#binding = binding;
+    super(binding);
     this.#info = { ...info };
   }
 
-  static {
-    transactionOf = (session) => session.#bound;
-    startedTransactionOf = (session) => session.#transaction;
-  }
-
   get #bound(): Transaction {
-    return (this.#transaction ??= this.#bindingOrRefuse.start(this));
-  }
-
-  get #bindingOrRefuse(): SessionBinding {
-    if (this.#binding === undefined) throw new UnboundSessionError(UNBOUND);
-    return this.#binding;
+    return transactionOf(this);
   }
 
   get isActive(): boolean {
-    return this.#transaction?.state.isActive ?? true;
+    return startedTransactionOf(this)?.state.isActive ?? true;
   }
 
   inTransaction(): boolean {
-    return this.#transaction?.state.hasBegun ?? false;
+    return startedTransactionOf(this)?.isInTransaction ?? false;
   }
 
   inNestedTransaction(): boolean {
-    return (this.#transaction?.nested.depth ?? 0) > 0;
+    return (startedTransactionOf(this)?.nested.depth ?? 0) > 0;
   }
 
   async begin(options?: TransactionOptions): Promise<void> {
@@ -89,7 +73,7 @@ export class SessionBase implements SessionApi {
   beginNested<T>(fn: () => Promise<T>): Promise<T>;
   beginNested(): Promise<NestedTransaction>;
   beginNested<T>(fn?: () => Promise<T>): Promise<T | NestedTransaction> {
-    return this.#promised<T | NestedTransaction>(async () => {
+    return promised<T | NestedTransaction>(this, async () => {
       const { nested, block } = this.#bound;
       if (fn === undefined) return new NestedTransaction(nested, await nested.open(), block);
       requireFunction(fn, 'The argument of beginNested');
@@ -116,10 +100,11 @@ export class SessionBase implements SessionApi {
   }
 
   async #close(name: string): Promise<void> {
+    const transaction = startedTransactionOf(this);
     // What has ended for good is closed already.
-    if (this.#transaction === undefined || this.#transaction.state.isEnded) return;
-    this.#transaction.refuseAfterEnd();
-    await this.#transaction.rollback(name);
+    if (transaction === undefined || transaction.state.isEnded) return;
+    transaction.refuseAfterEnd();
+    await transaction.rollback(name, 'detached');
   }
 
   async invalidate(): Promise<void> {
@@ -138,26 +123,23 @@ export class SessionBase implements SessionApi {
     sql: string,
     parameters: StatementParameters | readonly StatementParameters[] = {},
   ): Promise<StatementResult<Row>> {
-    return this.#promised(async () => executeAll<Row>(this.#bound, sql, parameters));
+    return promised(this, async () => executeAll<Row>(this.#bound, sql, parameters));
   }
 
-  query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T> {
-    if (typeof sql !== 'string')
-      return Promise.reject(new InvalidParameterError('query takes SQL as its first argument.'));
-    return this.#promised(async () => this.queryRunner.query(sql, positional as unknown[]) as Promise<T>);
+  query<E extends ObjectLiteral>(target: EntityClass<E>, alias?: string): SessionQuery<E>;
+  query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T>;
+  query(sqlOrTarget: unknown, more?: unknown): unknown {
+    if (typeof sqlOrTarget !== 'string')
+      return queryOf(this, sqlOrTarget as EntityClass<ObjectLiteral>, more as string);
+    return promised(this, async () => this.queryRunner.query(sqlOrTarget, more as unknown[]));
   }
 
   scalar<T = unknown>(sql: string, parameters?: StatementParameters): Promise<T | null> {
-    return this.#promised(async () => (await this.execute(sql, parameters)).scalar<T>());
+    return promised(this, async () => (await this.execute(sql, parameters)).scalar<T>());
   }
 
   scalars<T = unknown>(sql: string, parameters?: StatementParameters): Promise<T[]> {
-    return this.#promised(async () => (await this.execute(sql, parameters)).scalars<T>());
-  }
-
-  /** What this promises may fail unseen: the end of the unit of work tells of it then. */
-  #promised<T>(work: () => Promise<T>): Promise<T> {
-    return this.#binding === undefined ? work() : this.#bound.pending.promised(work);
+    return promised(this, async () => (await this.execute(sql, parameters)).scalars<T>());
   }
 
   get dataSource(): DataSource {
@@ -177,11 +159,11 @@ export class SessionBase implements SessionApi {
   }
 
   connection(): Promise<unknown> {
-    return this.#promised(async () => this.queryRunner.connect());
+    return promised(this, async () => this.queryRunner.connect());
   }
 
   getBind(_target?: EntityTarget<ObjectLiteral>): DataSource {
-    return this.#bindingOrRefuse.engine.dataSource;
+    return bindingOf(this).engine.dataSource;
   }
 
   get info(): Record<string, unknown> {
@@ -210,6 +192,3 @@ export function commitsOf(session: SessionBase): CommitCount {
     },
   };
 }
-
-const UNBOUND =
-  'This session is not bound to a DataSource. Pass one to sessionFactory(dataSource) or configure({ dataSource }).';

@@ -1,7 +1,7 @@
 /** What a session's transaction is made with. */
 import type { BeginSettings } from '../engine/index.js';
 import type { Scope } from '../scope/index.js';
-import type { Warn } from './session-options.js';
+import type { UnitOfWorkMode, Warn } from './session-options.js';
 
 export interface TransactionSettings extends BeginSettings {
   /** Left out, the scope's name at the moment when somebody asks. */
@@ -11,6 +11,9 @@ export interface TransactionSettings extends BeginSettings {
   readonly scope: Scope | undefined;
   /** Tells of something that nobody waits for. */
   readonly warn: Warn;
+  readonly unitOfWork: UnitOfWorkMode;
+  readonly autoflush: boolean;
+  readonly expireOnCommit: boolean;
   /** Milliseconds that the end waits for statements which nobody awaited. */
   readonly settleTimeoutMs: number;
 }

@@ -1,5 +1,5 @@
 /** A session's transaction: the order of its statements, its savepoints' place, its commit and its rollback. */
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 import {
   type BeginSettings,
   type Engine,
@@ -10,30 +10,42 @@ import {
   type TransactionOptions,
   TransactionRunner,
 } from '../engine/index.js';
-import { IllegalStateChangeError, TransactionClosedError } from '../errors.js';
-import { currentFrame, runInFrame } from '../scope/index.js';
+import { IllegalStateChangeError, suppress } from '../errors.js';
 import { AgreedOptions, refuseOther } from './agreed-options.js';
-import { NestedTransactions, type Whole } from './nested-transactions.js';
+import { NestedTransactions, NO_OBJECTS, type TrackedObjects, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
 import { noteFailure } from './retryable.js';
 import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
-import type { StatementQueue } from './statement-queue.js';
+import type { Warn } from './session-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionState } from './transaction-state.js';
-import { WorkBlock } from './work-block.js';
+import { type TrackedTransaction, Tracking } from './tracking.js';
+import { Turns } from './turns.js';
+import type { WorkBlock } from './work-block.js';
 
-const BLOCK_CLOSED = 'This transaction is closed: its block has returned. Await everything in it.';
+/** How the whole is committed. */
+export interface CommitOptions {
+  /** Called when everything was sent and COMMIT is next; it throws to roll back instead. */
+  readonly lastCheck?: () => void;
+  /** Whether what is not flushed yet belongs to it. Default true. */
+  readonly flushes?: boolean;
+  /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
+  readonly expires?: boolean;
+}
 
-export class Transaction implements RunnerOwner, Whole {
+/** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
+export type Fate = 'expired' | 'detached';
+
+export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
   readonly state: TransactionState;
+  readonly turns: Turns;
   readonly nested = new NestedTransactions(this);
   readonly pending = new PendingWork();
   readonly leaseSlot = new LeaseSlot();
   /** The session, for the garbage collector's eyes only. */
   session: object | undefined;
-  readonly #root = new WorkBlock('root');
   #runner: TransactionRunner | undefined;
-  #changing: string | undefined;
+  #tracking: Tracking | undefined;
   readonly #options: AgreedOptions;
 
   constructor(
@@ -41,6 +53,7 @@ export class Transaction implements RunnerOwner, Whole {
     readonly settings: TransactionSettings,
   ) {
     this.state = new TransactionState(this, settings.autobegin, settings.scope);
+    this.turns = new Turns(this, this.state, this.pending);
     this.#options = new AgreedOptions(settings, engine.isolation);
   }
 
@@ -58,6 +71,32 @@ export class Transaction implements RunnerOwner, Whole {
     return (this.#runner ??= new TransactionRunner(this.engine, this));
   }
 
+  /** Made when the session first tracks something. */
+  get tracking(): Tracking {
+    return (this.#tracking ??= new Tracking(this, this.settings.autoflush));
+  }
+
+  get objects(): TrackedObjects {
+    return this.#tracking ?? NO_OBJECTS;
+  }
+
+  /** False where objects are loaded as TypeORM loads them. */
+  get tracks(): boolean {
+    return this.settings.unitOfWork !== 'off' && this.transactionOptions().readOnly !== true;
+  }
+
+  refuseUntracked(): void {
+    if (this.tracks) return;
+    throw new IllegalStateChangeError(
+      `${this.label} tracks no objects: ${this.settings.unitOfWork === 'off' ? "unitOfWork is 'off'" : 'it is read-only'}.`,
+    );
+  }
+
+  /** Begun, or about to be: there is something to store. */
+  get isInTransaction(): boolean {
+    return this.state.hasBegun || this.#tracking?.isDirty === true;
+  }
+
   get isConnected(): boolean {
     return this.leaseSlot.lease !== undefined;
   }
@@ -68,7 +107,7 @@ export class Transaction implements RunnerOwner, Whole {
 
   /** The part of the work that the running code is in. */
   get block(): WorkBlock {
-    return (currentFrame(this) as WorkBlock | undefined) ?? this.#root;
+    return this.turns.block;
   }
 
   transactionOptions(): BeginSettings {
@@ -77,36 +116,38 @@ export class Transaction implements RunnerOwner, Whole {
 
   // --- what is sent ---
 
-  async admit<T>(use: () => Promise<T>): Promise<T> {
-    const queue = this.#openQueue();
-    // A turn that is free is taken without waiting: most statements are awaited one by one.
-    const turn = queue.enter();
-    if (turn !== undefined) await turn;
-    try {
-      this.state.enter();
-      return await use();
-    } catch (error) {
-      this.pending.failed(error);
-      throw error;
-    } finally {
-      queue.leave();
-    }
+  admit<T>(use: () => Promise<T>): Promise<T> {
+    return this.turns.admit(use);
   }
 
-  /** Waits for the turn in the caller's block. */
-  async inTurn<T>(use: () => Promise<T>): Promise<T> {
-    return this.#openQueue().run(use);
+  /** @param sql - undefined where nothing is known of what it reads */
+  admitStatement<T>(sql: string | undefined, send: () => Promise<T>): Promise<T> {
+    const tracking = this.#tracking;
+    if (tracking?.isConcernedBy(sql) !== true) return this.turns.admit(send);
+    return this.turns.admit(async () => {
+      await tracking.flushInTurn();
+      return send();
+    });
   }
 
-  #openQueue(): StatementQueue {
-    const { block } = this;
-    this.refuseAfterEnd();
-    if (!block.isOpen) throw new TransactionClosedError(BLOCK_CLOSED);
-    return block.queue;
+  inTurn<T>(use: () => Promise<T>): Promise<T> {
+    return this.turns.inTurn(use);
+  }
+
+  get queryRunner(): QueryRunner {
+    return this.runner.runner;
   }
 
   get manager(): EntityManager {
-    return this.runner.runner.manager;
+    return this.queryRunner.manager;
+  }
+
+  get savepoints(): number {
+    return this.nested.depth;
+  }
+
+  get warn(): Warn {
+    return this.settings.warn;
   }
 
   send(sql: string): Promise<unknown> {
@@ -136,49 +177,97 @@ export class Transaction implements RunnerOwner, Whole {
 
   /** Once the end has begun, only its own doing is accepted. */
   refuseAfterEnd(): void {
-    this.state.refuseAfterEnd(this.block.kind === 'ending');
+    this.state.refuseAfterEnd(this.block.isEnding);
   }
 
-  /** @param lastCheck - called when everything was sent and COMMIT is next; it throws to roll back instead */
-  async commit(lastCheck: () => void = () => undefined): Promise<void> {
+  async commit(options: CommitOptions = {}): Promise<void> {
+    const { flushes = true, expires = this.settings.expireOnCommit } = options;
     await this.#change('commit()', 'AfterTransactionCommit', async () => {
       this.state.refuseCommit();
-      if (!this.isConnected) return;
-      try {
-        if (this.engine.hasSubscribers) await beforeCommit(this.runner.runner);
-        const { queue } = this.block;
-        if (!queue.isIdle) await queue.idle();
-        this.runner.confirm();
-        this.state.refuseCommit();
-        lastCheck();
-        this.state.commitSent();
-        await this.runner.commit();
-      } catch (error) {
-        this.state.commitFailed(error, this.isConnected);
-        throw error;
-      }
+      if (flushes) await this.#tracking?.flushAll();
+      const { isConnected } = this;
+      if (isConnected) await this.#commit({ ...options, flushes });
+      this.#tracking?.work.committed(expires);
+      return isConnected;
     });
+  }
+
+  async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
+    try {
+      if (this.engine.hasSubscribers) {
+        await beforeCommit(this.queryRunner);
+        if (flushes) await this.#tracking?.flushAll();
+      }
+      const { queue } = this.block;
+      if (!queue.isIdle) await queue.idle();
+      this.runner.confirm();
+      this.state.refuseCommit();
+      lastCheck?.();
+      this.state.commitSent();
+      await this.runner.commit();
+    } catch (error) {
+      this.state.commitFailed(error, this.isConnected);
+      throw error;
+    }
+  }
+
+  /** Stores everything that is not stored yet, as the first half of a commit. */
+  async prepare(): Promise<void> {
+    const { tracking } = this;
+    await this.turns.exclusively('commit()', () => tracking.flushAll());
   }
 
   /** Rolls the whole transaction back; without one nothing happens. */
-  async rollback(name = 'rollback()'): Promise<void> {
+  async rollback(name = 'rollback()', fate: Fate = 'expired'): Promise<void> {
     await this.#change(name, 'AfterTransactionRollback', async () => {
-      if (!this.isConnected) return;
-      await this.#tell('BeforeTransactionRollback');
-      await this.block.queue.idle();
-      await this.runner.rollback();
+      const { isConnected, isInTransaction } = this;
+      if (isConnected) await this.#rollback();
+      if (fate === 'detached') this.letGo();
+      else if (isInTransaction) this.#tracking?.work.undo.rolledBack();
+      return isConnected;
     });
+  }
+
+  async #rollback(): Promise<void> {
+    await this.#tell('BeforeTransactionRollback');
+    await this.block.queue.idle();
+    await this.runner.rollback();
+  }
+
+  /** As in SQLAlchemy, a flush that failed is undone at once; until `rollback()` nothing else is accepted. */
+  async undoFlush(error: unknown): Promise<void> {
+    const { nested, state } = this;
+    const { depth } = nested;
+    const reason = 'a flush failed, and was rolled back';
+    try {
+      if (depth > 0 && state.canRollBackTo(depth)) {
+        await nested.undoInnermost();
+        state.spoil({ state: 'failed', reason, error }, depth);
+        return;
+      }
+      if (this.isConnected) await this.#rollback();
+    } catch (later) {
+      suppress(error, later);
+    }
+    this.#tracking?.work.undo.rolledBack();
+    state.spoil({ state: 'gone', reason, error }, 0);
+  }
+
+  /** The session tracks nothing any more. */
+  letGo(): void {
+    this.#tracking?.work.close();
   }
 
   /** Gives the connection up at once, whatever is going on there. */
   discard(reason: unknown): void {
     this.#runner?.discard(reason);
+    this.letGo();
     this.#over();
   }
 
   /** True when nothing runs, waits, or is still being read. */
   get isIdle(): boolean {
-    return this.#root.queue.isIdle && this.pending.isEmpty;
+    return this.turns.isIdle;
   }
 
   /** The work has returned. False when it asked for something without waiting. */
@@ -188,7 +277,7 @@ export class Transaction implements RunnerOwner, Whole {
   }
 
   settled(): Promise<void> {
-    return this.pending.settled(this.#root.queue);
+    return this.turns.settled();
   }
 
   agreeOn(isolation: string | undefined): void {
@@ -202,40 +291,19 @@ export class Transaction implements RunnerOwner, Whole {
 
   // --- inner parts ---
 
-  /**
-   * Changes of the whole transaction exclude each other, and cannot come from a part that the whole waits for. While one is
-   * made, only what subscribers send from inside it is sent.
-   */
-  async #change(name: string, event: DecidedEvent, change: () => Promise<void>): Promise<void> {
-    this.refuseChange(name);
-    this.#changing = name;
-    const ending = new WorkBlock('ending', this.#root);
-    const { queue } = this.#root;
-    const turn = queue.enter();
-    if (turn !== undefined) await turn;
-    const hadConnection = this.isConnected;
-    try {
-      await runInFrame(this, ending, change);
+  /** @param change - returns whether there was a connection, whose end subscribers are told of */
+  async #change(name: string, event: DecidedEvent, change: () => Promise<boolean>): Promise<void> {
+    let hadConnection = false;
+    await this.turns.exclusively(name, async () => {
+      hadConnection = await change();
       this.#over();
-    } finally {
-      ending.isOpen = false;
-      this.#changing = undefined;
-      queue.leave();
-    }
+    });
     if (hadConnection) await this.#tell(event);
-  }
-
-  /** Throws `SS_ERR_ILLEGAL_STATE_CHANGE` where the whole transaction cannot be changed now. */
-  refuseChange(name: string): void {
-    const { block } = this;
-    const inProgress = block.kind === 'nested' && block.isOpen ? 'beginNested(fn)' : this.#changing;
-    if (inProgress === undefined) return;
-    throw new IllegalStateChangeError(`${name} can't be called here; ${inProgress} is already in progress.`);
   }
 
   #over(): void {
     this.nested.closeAll();
-    this.#root.endAll();
+    this.turns.endHandles();
     this.#options.clear();
     this.state.reset();
   }

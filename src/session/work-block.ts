@@ -2,6 +2,14 @@
 import type { Savepoint } from './savepoint.js';
 import { StatementQueue } from './statement-queue.js';
 
+/** What messages call the parts that the whole transaction waits for. */
+export const BLOCK_NAMES = {
+  root: undefined,
+  nested: 'beginNested(fn)',
+  flush: 'flush()',
+  ending: undefined,
+} as const;
+
 export class WorkBlock {
   readonly queue = new StatementQueue();
   /** Savepoints opened as handles in this block, outermost first. */
@@ -13,9 +21,19 @@ export class WorkBlock {
    * @param around - the block that waits for this one
    */
   constructor(
-    readonly kind: 'root' | 'nested' | 'ending',
+    readonly kind: keyof typeof BLOCK_NAMES,
     readonly around?: WorkBlock,
   ) {}
+
+  /** A part of the end, which may still send. */
+  get isEnding(): boolean {
+    return this.kind === 'ending' || this.around?.isEnding === true;
+  }
+
+  /** A part of a flush. */
+  get isFlushing(): boolean {
+    return this.kind === 'flush' || this.around?.isFlushing === true;
+  }
 
   get innermost(): Savepoint | undefined {
     return this.#handles?.at(-1);

@@ -1,7 +1,10 @@
 /** `fakeSession`: a session without a database, for unit tests of services. */
+import type { ObjectLiteral } from 'typeorm';
 import { InvalidOptionError } from '../errors.js';
 import type { Registry } from '../scope/index.js';
 import {
+  type EntityClass,
+  type SessionQuery,
   ScopedSession,
   SessionBase,
   sessionFactory,
@@ -121,8 +124,15 @@ class FakeSession extends SessionBase {
     return this.#ask<Row>(sql, parameters);
   }
 
-  override async query<T>(sql: string, positional: readonly unknown[] = []): Promise<T> {
-    return this.#ask(sql, positional).rows as T;
+  override query<E extends ObjectLiteral>(target: EntityClass<E>, alias?: string): SessionQuery<E>;
+  override query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T>;
+  override query(sql: unknown, positional?: unknown): unknown {
+    if (typeof sql === 'string') return this.#query(sql, positional);
+    throw new InvalidOptionError('A fake session has no query builder: it has no database.');
+  }
+
+  async #query(sql: string, positional: unknown = []): Promise<unknown> {
+    return this.#ask(sql, positional).rows;
   }
 
   #ask<Row>(sql: string, parameters: unknown): StatementResult<Row> {

@@ -1,6 +1,6 @@
 /** Deletes rows, many with one statement, each by its key and its version. */
 import type { QueryRunner } from 'typeorm';
-import { StaleDataError } from './stale-data-error.js';
+import { StaleDataError } from '../errors.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';

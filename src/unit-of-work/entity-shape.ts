@@ -3,17 +3,21 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { EntityMetadata } from 'typeorm';
 import { type FrozenValue, freeze } from './frozen-value.js';
 import { keyFrom } from './identity-key.js';
+import { rootOf } from './property-roots.js';
 
 export class EntityShape {
   /** The columns that are stored; the place of one in this list is its place in a snapshot. */
   readonly columns: readonly ColumnMetadata[];
   /** The table's own class: one row is one object, whichever class of an inheritance tree it is asked for by. */
   readonly root: EntityMetadata;
+  /** The property through which each of the columns is reached. */
+  readonly roots: readonly string[];
   readonly #readers: readonly ((entity: object) => FrozenValue)[];
 
   constructor(readonly metadata: EntityMetadata) {
     this.columns = metadata.columns.filter((column) => isStored(column, metadata));
-    this.root = rootOf(metadata);
+    this.roots = this.columns.map(rootOf);
+    this.root = rootClassOf(metadata);
     this.#readers = this.columns.map(readerOf);
   }
 
@@ -61,7 +65,7 @@ function readerOf(column: ColumnMetadata): (entity: object) => FrozenValue {
     : (entity) => freeze(column.getEntityValue(entity, true));
 }
 
-function rootOf(metadata: EntityMetadata): EntityMetadata {
+function rootClassOf(metadata: EntityMetadata): EntityMetadata {
   if (metadata.inheritancePattern !== 'STI' && metadata.parentEntityMetadata?.inheritancePattern !== 'STI')
     return metadata;
   let root = metadata;

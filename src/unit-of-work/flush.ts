@@ -9,7 +9,7 @@ import { walkKnowingRows } from './known-rows.js';
 import { removeRows } from './removing.js';
 import { RowStore } from './row-store.js';
 import { Saving } from './saving.js';
-import { settle } from './settle.js';
+import { type FlushedWork, settle } from './settle.js';
 import { softRemoveRows } from './soft-removing.js';
 
 export interface FlushOptions {
@@ -22,17 +22,18 @@ export interface FlushOptions {
  * way (keys, versions, dates) is taken back when a statement fails; the rows are for the transaction to roll back.
  *
  * @param runner - in a transaction; every statement goes through it
+ * @returns undefined where nothing was to be stored
  */
 export async function flush(
   map: IdentityMap,
   runner: QueryRunner,
   options: FlushOptions = {},
-): Promise<void> {
+): Promise<FlushedWork | undefined> {
   // A lazy relation takes over what it was given one turn later.
   await Promise.resolve();
   const walk = await walkKnowingRows(map, runner);
   const plan = new FlushPlan(walk);
-  if (plan.isEmpty) return;
+  if (plan.isEmpty) return undefined;
   const writes = new EntityWrites();
   const store = new RowStore(runner, walk, writes, options.warn ?? (() => undefined));
   try {
@@ -45,7 +46,7 @@ export async function flush(
     writes.undo();
     throw error;
   }
-  settle(plan, store);
+  return settle(plan, store);
 }
 
 /** Whether a flush would send anything. */

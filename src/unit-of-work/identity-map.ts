@@ -32,7 +32,10 @@ export class IdentityMap {
     this.#all.add(tracked);
     tracked.owner = this;
     stamp(tracked);
-    if (tracked.key !== undefined) this.#table(tracked.shape.root).set(tracked.key, tracked);
+    if (tracked.key === undefined) return;
+    const table = this.#table(tracked.shape.root);
+    // A new object may be about to take the place of one that is deleted; until then the name is the other's.
+    if (tracked.state !== 'pending' || !table.has(tracked.key)) table.set(tracked.key, tracked);
   }
 
   /** Its row has, or is to have, another name. */

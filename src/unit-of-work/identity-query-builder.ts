@@ -5,6 +5,7 @@ import { shapeOf } from './entity-shape.js';
 import { identityOf } from './identity.js';
 import type { IdentityMap } from './identity-map.js';
 import { IdentityTransformer } from './identity-transformer.js';
+import { LazyRelations } from './lazy-relations.js';
 import type { Meeting } from './loaded-columns.js';
 import { broadcastLoads } from './load-events.js';
 import { relationValue } from './relation-values.js';
@@ -139,7 +140,9 @@ export class IdentityQueryBuilder<Entity extends ObjectLiteral> extends SelectQu
     const loader = new RelationIdLoader(dataSourceOf(this), runner, relationIdAttributes, withDeleted);
     const relationIds = relationIdAttributes.length === 0 ? [] : await loader.load(rows);
     const meetingOf = (tracked: TrackedObject): Meeting => this.#meetingOf(tracked);
-    const transformer = new IdentityTransformer(expressionMap, relationIds, { map, runner, meetingOf });
+    const lazyRelations = new LazyRelations(trackingDataSource(dataSourceOf(this), runner), map);
+    const load = { map, runner, lazyRelations, meetingOf };
+    const transformer = new IdentityTransformer(expressionMap, relationIds, load);
     try {
       const entities = transformer.transform(rows, expressionMap.mainAlias!) as Entity[];
       afterwards(transformer);
@@ -176,15 +179,18 @@ function takeRelations(
   }
 }
 
-/** A builder for this runner; what it loads is tracked where the runner has an identity map. */
-export function selectBuilder(
-  dataSource: DataSource,
-  runner?: QueryRunner,
-): IdentityQueryBuilder<ObjectLiteral> {
-  return new IdentityQueryBuilder(dataSource, runner);
+type MakeBuilder = (...given: unknown[]) => SelectQueryBuilder<ObjectLiteral>;
+
+/** The DataSource as one unit of work sees it: what it selects runs on `runner`, and is tracked. */
+export function trackingDataSource(dataSource: DataSource, runner: QueryRunner): DataSource {
+  const createQueryBuilder = (entity?: unknown, alias?: string): SelectQueryBuilder<ObjectLiteral> => {
+    const given = alias === undefined || alias === '' ? [runner] : [entity, alias, runner];
+    return trackingBuilder((dataSource.createQueryBuilder as MakeBuilder).call(dataSource, ...given));
+  };
+  return Object.create(dataSource, { createQueryBuilder: { value: createQueryBuilder } }) as DataSource;
 }
 
-/** The same, from what TypeORM's own `createQueryBuilder` made. */
+/** Tracks what is loaded where the runner has an identity map; made from what TypeORM's own `createQueryBuilder` made. */
 export function trackingBuilder<Entity extends ObjectLiteral>(
   builder: SelectQueryBuilder<Entity>,
 ): IdentityQueryBuilder<Entity> {

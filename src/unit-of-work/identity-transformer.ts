@@ -7,7 +7,7 @@ import type { RelationIdLoadResult } from 'typeorm/query-builder/relation-id/Rel
 import { RawSqlResultsToEntityTransformer } from 'typeorm/query-builder/transformer/RawSqlResultsToEntityTransformer.js';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import type { IdentityMap } from './identity-map.js';
-import { LazyRelations } from './lazy-relations.js';
+import type { LazyRelations } from './lazy-relations.js';
 import { fillColumns, type Meeting, refreshColumns, trackHydrated } from './loaded-columns.js';
 import {
   assignRelation,
@@ -16,6 +16,7 @@ import {
   replaceRelation,
   unloadRelation,
 } from './loaded-relations.js';
+import { rootOf } from './property-roots.js';
 import { relationValue } from './relation-values.js';
 import { type Row, RowReader } from './row-reader.js';
 import type { TrackedObject } from './tracked-object.js';
@@ -24,6 +25,7 @@ import { dataSourceOf, transformerArguments } from './typeorm-versions.js';
 export interface IdentityLoad {
   readonly map: IdentityMap;
   readonly runner: QueryRunner;
+  readonly lazyRelations: LazyRelations;
   /** How the rows meet an object that is there already, and is not expired. */
   meetingOf(tracked: TrackedObject): Meeting;
 }
@@ -85,8 +87,8 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   #hydrate(metadata: EntityMetadata, key: string, rows: Row[], alias: Alias): object {
     const entity = metadata.create(this.queryRunner, { fromDeserializer: true }) as ObjectLiteral;
     if (metadata.lazyRelations.length > 0) {
-      const { map, runner } = this.#load;
-      new LazyRelations(dataSourceOf(runner), map).enable(metadata.lazyRelations, entity, runner);
+      const { lazyRelations, runner } = this.#load;
+      lazyRelations.enable(metadata.lazyRelations, entity, runner);
     }
     this.transformColumns(rows, alias, entity, metadata);
     const tracked = trackHydrated(entity, rows[0]!, this.#reader(alias, metadata), key);
@@ -105,11 +107,12 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     const meeting = this.#meetings.has(tracked) ? 'fill' : this.#meetingOf(tracked);
     if (!this.#meetings.has(tracked)) this.#meetings.set(tracked, meeting);
     const reader = this.#reader(alias, shape.metadata);
+    const expired = new Set(tracked.expired);
     if (meeting === 'fill') fillColumns(tracked, rows[0]!, reader);
     else this.#refresh(tracked, rows[0]!, reader, meeting);
     const joined = this.#joinTracked(tracked, rows, alias, meeting);
     if (meeting !== 'fill') {
-      this.#followRow(tracked, joined, rows[0]!, reader, meeting);
+      this.#followRow(tracked, { joined, expired }, rows[0]!, reader, meeting);
       this.hydrated.push(tracked);
     }
     return entity;
@@ -144,14 +147,15 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   /** A relation that was loaded once, and not now, may lead elsewhere by now. */
   #followRow(
     tracked: TrackedObject,
-    joined: ReadonlySet<RelationMetadata>,
+    { joined, expired }: { joined: ReadonlySet<RelationMetadata>; expired: ReadonlySet<string> },
     row: Row,
     reader: RowReader,
     meeting: Meeting,
   ): void {
     const { entity, relations, shape } = tracked;
     for (const relation of shape.metadata.relations) {
-      if (joined.has(relation) || relationValue(relation, entity) === undefined) continue;
+      const wasLoaded = relationValue(relation, entity) !== undefined || expired.has(rootOf(relation));
+      if (joined.has(relation) || !wasLoaded) continue;
       const isChanged = isRelationChanged(tracked, relation);
       if (isChanged && meeting !== 'overwrite') continue;
       const key = relation.isWithJoinColumn ? reader.foreignKeyOf(relation, row) : undefined;

@@ -1,7 +1,7 @@
 /** Stores new rows, many with one statement, and writes what the database made of them into the objects. */
 import type { QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { StaleDataError } from './stale-data-error.js';
+import { StaleDataError } from '../errors.js';
 import type { EntityShape } from './entity-shape.js';
 import type { EntityWrites } from './entity-writes.js';
 import { canReturnInserted, hasConsecutiveKeys, isMysql } from './key-making.js';

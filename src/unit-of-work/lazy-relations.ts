@@ -2,8 +2,10 @@
 import type { DataSource, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { RelationLoader } from 'typeorm/query-builder/RelationLoader.js';
+import { DetachedInstanceError } from '../errors.js';
 import type { IdentityMap } from './identity-map.js';
 import { keepRelation } from './loaded-relations.js';
+import { trackedOf } from './stamp.js';
 
 export class LazyRelations extends RelationLoader {
   constructor(
@@ -19,11 +21,20 @@ export class LazyRelations extends RelationLoader {
   }
 
   override async load(...given: Parameters<RelationLoader['load']>): Promise<ObjectLiteral[]> {
-    const found = (await super.load(...given)) as ObjectLiteral[];
     const [relation, entity] = given;
-    const tracked = Array.isArray(entity) ? undefined : this.map.of(entity);
+    const tracked = Array.isArray(entity) ? undefined : trackedOf(entity);
+    if (tracked !== undefined && tracked.owner !== this.map) throw detached(relation);
+    const found = (await super.load(...given)) as ObjectLiteral[];
     const isMany = relation.isOneToMany || relation.isManyToMany;
     if (tracked !== undefined) keepRelation(tracked, relation, isMany ? found : (found[0] ?? null));
     return found;
   }
+}
+
+/** TypeORM would take another connection, outside of every transaction. */
+function detached({ entityMetadata, propertyPath }: RelationMetadata): DetachedInstanceError {
+  return new DetachedInstanceError(
+    `The ${entityMetadata.name} of the lazy relation ${propertyPath} belongs to no session any more that could load it. ` +
+      'Await the relation before the session ends, or load it with the object: relations: { … }.',
+  );
 }

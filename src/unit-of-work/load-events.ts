@@ -47,6 +47,6 @@ function callsFor(runner: QueryRunner, { entity, shape }: TrackedObject): (() =>
 
 /** Except for what was changed, and not stored, before a refresh. */
 function takeLoaded(tracked: TrackedObject, changed: ReadonlySet<number>): void {
-  const now = tracked.shape.snapshotOf(tracked.entity);
+  const now = tracked.values();
   tracked.snapshot = now.map((value, place) => (changed.has(place) ? tracked.snapshot[place] : value));
 }

@@ -1,4 +1,5 @@
 /** Writes the columns of a row into a tracked object: all of them, what is missing, or what may be newer. */
+import { forgetAllExpired, forgetExpired } from './expired-properties.js';
 import type { FrozenValue } from './frozen-value.js';
 import { unloadRelation } from './loaded-relations.js';
 import { relationValue } from './relation-values.js';
@@ -43,11 +44,13 @@ function forgetDefaults({ entity, shape, snapshot }: TrackedObject, row: Row, re
 }
 
 /** What is loaded stays as it is; what is not a part of what is stored is always of the last query. */
-export function fillColumns({ entity, shape, snapshot }: TrackedObject, row: Row, reader: RowReader): void {
+export function fillColumns(tracked: TrackedObject, row: Row, reader: RowReader): void {
+  const { entity, shape, snapshot } = tracked;
   for (const { column, name, place } of reader.columns) {
     const raw = row[name];
     if (raw === undefined || (place >= 0 && snapshot[place] !== undefined)) continue;
     const value = reader.hydrate(column, raw);
+    if (place >= 0) forgetExpired(tracked, shape.roots[place]!);
     // What was assigned before it was loaded is a change.
     if (place < 0 || shape.read(entity, place) === undefined) column.setEntityValue(entity, value);
     if (place >= 0) snapshot[place] = frozenAs(column, value);
@@ -56,6 +59,7 @@ export function fillColumns({ entity, shape, snapshot }: TrackedObject, row: Row
 
 export function refreshColumns(tracked: TrackedObject, row: Row, reader: RowReader, how: Meeting): void {
   const { entity, shape, snapshot } = tracked;
+  forgetAllExpired(tracked);
   const kept = new Set(how === 'overwrite' ? [] : tracked.changedColumns());
   const seen = new Map<number, FrozenValue>();
   for (const { column, name, place } of reader.columns) {

@@ -1,5 +1,7 @@
 /** Writes what a query joined into an object, and keeps what it held; TypeORM's own way would merge into what is there. */
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
+import { forgetExpired } from './expired-properties.js';
+import { rootOf } from './property-roots.js';
 import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
 import type { TrackedObject } from './tracked-object.js';
 
@@ -39,6 +41,7 @@ export function keepRelation({ relations }: TrackedObject, relation: RelationMet
 /** What was assigned to the object before it was loaded stays a change. */
 export function fillRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
   const { entity, relations } = tracked;
+  forgetExpired(tracked, rootOf(relation));
   if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
   if (!relations.has(relation)) keepRelation(tracked, relation, value);
 }

@@ -2,6 +2,8 @@
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { shapeOf } from './entity-shape.js';
 import { keyFrom } from './identity-key.js';
+import { rootOf } from './property-roots.js';
+import { trackedOf } from './stamp.js';
 import type { RelationSnapshot, TrackedObject } from './tracked-object.js';
 
 /** Stands in a snapshot for an object that has no key yet; no key looks like it. */
@@ -9,6 +11,7 @@ const UNSAVED = '\u0000unsaved';
 
 /** Undefined: not loaded. TypeORM reads a lazy relation past its getter, so that nothing is loaded by looking. */
 export function relationValue(relation: RelationMetadata, entity: object): unknown {
+  if (trackedOf(entity)?.expired?.has(rootOf(relation)) === true) return undefined;
   return relation.getEntityValue(entity) as unknown;
 }
 

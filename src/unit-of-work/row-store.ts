@@ -71,7 +71,7 @@ export class RowStore {
 
   /** Listeners had their turn: this is what is sent. */
   #look(tracked: TrackedObject): void {
-    this.sent.set(tracked, tracked.shape.snapshotOf(tracked.entity));
+    this.sent.set(tracked, tracked.values());
     this.walk.hold(tracked, tracked.shape.metadata.relationsWithJoinColumns);
   }
 

@@ -4,10 +4,29 @@ import type { FlushPlan } from './flush-plan.js';
 import { foreignKey } from './row-values.js';
 import { relationValue, storedSnapshot } from './relation-values.js';
 import type { RowStore } from './row-store.js';
+import type { Condition } from './statement-text.js';
+import { storedKey } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
 
-export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
+/** What became of objects in a flush, for a rollback to take back. */
+export interface FlushedWork {
+  readonly created: readonly TrackedObject[];
+  readonly deleted: readonly TrackedObject[];
+  readonly changed: readonly TrackedObject[];
+  /** What named their rows before. */
+  readonly renamed: ReadonlyMap<TrackedObject, OldName>;
+}
+
+/** The key that an object's row had, and the values of the properties that it consists of. */
+export interface OldName {
+  readonly key: string;
+  readonly values: readonly Condition[];
+}
+
+export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): FlushedWork {
   const { map } = walk;
+  const renamed = new Map([...sent.keys()].filter(isRenamed).map((tracked) => [tracked, nameOf(tracked)]));
+  const deleted = [...walk.deleted].filter(({ state }) => state === 'persistent');
   for (const tracked of walk.deleted) {
     tracked.isMarkedDeleted = false;
     tracked.state = tracked.state === 'pending' ? 'detached' : 'deleted';
@@ -37,6 +56,15 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
     if (key !== tracked.key || map.get(tracked.shape.metadata, key ?? '') !== tracked)
       map.rename(tracked, key);
   }
+  return { created: walk.pending, deleted, changed: [...sent.keys(), ...walk.softDeleted], renamed };
+}
+
+function isRenamed({ entity, key, shape, state }: TrackedObject): boolean {
+  return state === 'persistent' && key !== undefined && shape.keyOf(entity) !== key;
+}
+
+function nameOf(tracked: TrackedObject): OldName {
+  return { key: tracked.key!, values: storedKey(tracked, tracked) };
 }
 
 /** What an object has of a relation besides its end, and the end itself where only a collection told it. */

@@ -17,6 +17,10 @@ export class TrackedObject {
   owner: object | undefined;
   /** Its values are not to be trusted any more. */
   isExpired = false;
+  /** The properties that throw when they are read. */
+  expired: Set<string> | undefined;
+  /** Its row was deleted by a flush that was committed: it can only be made transient. */
+  wasDeleted = false;
   /** `delete` was called; the next flush removes its row. */
   isMarkedDeleted = false;
   /** In the order of the shape's columns; undefined: not loaded. */
@@ -41,14 +45,41 @@ export class TrackedObject {
   changedColumns(since: readonly FrozenValue[] = this.snapshot): number[] {
     const changed: number[] = [];
     for (let place = 0; place < since.length; place += 1) {
-      const value = this.shape.read(this.entity, place);
+      const value = this.read(place);
       if (value !== undefined && !isSame(value, since[place])) changed.push(place);
     }
     return changed;
   }
 
+  get hasChangedColumns(): boolean {
+    const { snapshot } = this;
+    for (let place = 0; place < snapshot.length; place += 1) {
+      const value = this.read(place);
+      if (value !== undefined && !isSame(value, snapshot[place])) return true;
+    }
+    return false;
+  }
+
+  /** The value that would be stored, frozen; what is expired counts as not loaded. */
+  read(place: number): FrozenValue {
+    if (this.expired?.has(this.shape.roots[place]!) === true) return undefined;
+    return this.shape.read(this.entity, place);
+  }
+
+  /** The key that it has now is that of its row. */
+  takeKey(): void {
+    for (const [place, column] of this.shape.columns.entries())
+      if (column.isPrimary) this.snapshot[place] = this.read(place);
+  }
+
+  /** What it holds now. */
+  values(): FrozenValue[] {
+    if (this.expired === undefined) return this.shape.snapshotOf(this.entity);
+    return this.shape.columns.map((_, place) => this.read(place));
+  }
+
   /** What the object holds now is what is stored. */
   takeSnapshot(): void {
-    this.snapshot = this.shape.snapshotOf(this.entity);
+    this.snapshot = this.values();
   }
 }

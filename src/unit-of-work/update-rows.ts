@@ -1,7 +1,7 @@
 /** Changes rows: those whose same columns were changed with one statement, each by its key and its version. */
 import type { QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { StaleDataError } from './stale-data-error.js';
+import { StaleDataError } from '../errors.js';
 import type { EntityWrites } from './entity-writes.js';
 import { readBack } from './read-back.js';
 import type { RowValues } from './row-values.js';

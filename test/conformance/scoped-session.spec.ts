@@ -190,7 +190,7 @@ onEach(ALL_KINDS, (database) => {
         calls.push(['execute', ...given]);
         return undefined as never;
       }
-      override async query(...given: unknown[]): Promise<never> {
+      override query(...given: unknown[]): never {
         calls.push(['query', ...given]);
         return undefined as never;
       }

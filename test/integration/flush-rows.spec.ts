@@ -1,5 +1,5 @@
 /** The conformance rows about flushing that need no session: order, batches, keys, stale rows, failures. */
-import { StaleDataError } from '../../src/unit-of-work/stale-data-error.js';
+import { StaleDataError } from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { expect, it } from 'vitest';
 import { Author, Country, Folder, Item, Post, Remark, Row, Tag } from '../support/catalogue.js';

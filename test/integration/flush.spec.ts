@@ -1,5 +1,5 @@
 /** A flush stores what was changed and nothing else: columns, keys, versions, relations, listeners. */
-import { StaleDataError } from '../../src/unit-of-work/stale-data-error.js';
+import { StaleDataError } from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import {

@@ -21,7 +21,7 @@ export interface Flushing {
   load<T extends ObjectLiteral>(target: EntityTarget<T>, options?: FindManyOptions<T>): Promise<T[]>;
   add<T extends object>(...entities: T[]): TrackedObject[];
   markDeleted(entity: object): void;
-  flush(): Promise<void>;
+  flush(): Promise<unknown>;
   /** What was sent since the last call, as it was sent. */
   statements(): string[];
   /** The same, as verbs and tables. */

@@ -95,8 +95,9 @@ const factory = sessionFactory(engine, {
 sessionFactory(engine, { isolationLevel: 'SERIALIZABLE' });
 // @ts-expect-error: not a level
 sessionFactory(engine, { isolation: 'DIRTY' });
-// @ts-expect-error: `expireOnCommit` is not there yet
-factory.configure({ expireOnCommit: true });
+factory.configure({ unitOfWork: 'everything', autoflush: false, expireOnCommit: true });
+// @ts-expect-error: not a mode
+factory.configure({ unitOfWork: 'nothing' });
 // @ts-expect-error: not an option of one session
 factory.create({ settleTimeoutMs: 1 });
 // @ts-expect-error: not a session class

@@ -11,23 +11,23 @@ import {
 } from 'nestjs-scoped-session';
 
 export class CountingSession extends SessionBase {
-  count = 0;
+  statements = 0;
 
   override get isActive(): boolean {
-    return super.isActive && this.count < 100;
+    return super.isActive && this.statements < 100;
   }
 
   override execute<Row = Record<string, unknown>>(
     sql: string,
     parameters?: StatementParameters | readonly StatementParameters[],
   ): Promise<StatementResult<Row>> {
-    this.count += 1;
+    this.statements += 1;
     return super.execute<Row>(sql, parameters);
   }
 
   override async commit(): Promise<void> {
     await super.commit();
-    this.count = 0;
+    this.statements = 0;
   }
 }
 

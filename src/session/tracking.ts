@@ -1,0 +1,136 @@
+/** The unit of work of one session: flushed in the session's turns, and undone together with its transaction. */
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { FlushError, IllegalStateChangeError } from '../errors.js';
+import { currentFrame, runInFrame } from '../scope/index.js';
+import {
+  concernsUnflushed,
+  flush,
+  IDENTITY,
+  isDirty,
+  Merge,
+  trackingManager,
+  UnitOfWork,
+} from '../unit-of-work/index.js';
+import type { TrackedObjects } from './nested-transactions.js';
+import type { Warn } from './session-options.js';
+import type { TransactionState } from './transaction-state.js';
+import type { Turns } from './turns.js';
+import { WorkBlock } from './work-block.js';
+
+/** The transaction, as far as its objects are concerned. */
+export interface TrackedTransaction {
+  readonly label: string;
+  readonly turns: Turns;
+  readonly state: TransactionState;
+  readonly savepoints: number;
+  readonly warn: Warn;
+  readonly queryRunner: QueryRunner;
+  /** A flush failed: what it did is rolled back at once. */
+  undoFlush(error: unknown): Promise<void>;
+}
+
+/** As many as SQLAlchemy allows. */
+const MOST_FLUSHES = 100;
+const NO_AUTOFLUSH = Object.freeze({});
+
+export class Tracking implements TrackedObjects {
+  readonly work: UnitOfWork;
+  /** Loads objects that are tracked. */
+  readonly manager: EntityManager;
+  autoflush: boolean;
+
+  constructor(
+    private readonly transaction: TrackedTransaction,
+    autoflush: boolean,
+  ) {
+    const { queryRunner, savepoints } = transaction;
+    const { dataSource } = queryRunner.manager;
+    this.autoflush = autoflush;
+    this.work = new UnitOfWork(dataSource);
+    this.manager = trackingManager(dataSource, queryRunner);
+    Object.assign(queryRunner, { [IDENTITY]: this.work.map });
+    for (let open = 0; open < savepoints; open += 1) this.work.undo.opened();
+  }
+
+  /** Whether a flush would send anything. */
+  get isDirty(): boolean {
+    return this.work.map.size > 0 && isDirty(this.work.map);
+  }
+
+  /** What objects are told is a use of the session, as SQLAlchemy's autobegin has it. */
+  touch(): UnitOfWork {
+    const { state, turns } = this.transaction;
+    state.refuseAfterEnd(turns.block.isEnding);
+    state.enter();
+    return this.work;
+  }
+
+  async merge<E extends object>(entity: E, { load = true }: { readonly load?: boolean }): Promise<E> {
+    // What it is compared with must be what is stored.
+    if (this.isConcernedBy()) await this.flush();
+    const merge = new Merge(this.work, this.manager, load);
+    return this.withoutAutoflush(() => merge.merge(entity)) as Promise<E>;
+  }
+
+  async flush(): Promise<void> {
+    const { state, turns } = this.transaction;
+    if (turns.block.isFlushing)
+      throw new IllegalStateChangeError("flush() can't be called here; the session is already flushing.");
+    state.refuseAfterEnd(turns.block.isEnding);
+    state.refuseSpoilt();
+    if (this.isDirty) await turns.admit(() => this.flushInTurn());
+  }
+
+  /** For whoever has the turn already. Returns whether anything was sent. */
+  async flushInTurn(): Promise<boolean> {
+    if (!this.isDirty) return false;
+    const { turns, warn } = this.transaction;
+    const { map, undo } = this.work;
+    const block = new WorkBlock('flush', turns.block);
+    try {
+      const flushed = await turns.inBlock(block, () => flush(map, this.transaction.queryRunner, { warn }));
+      if (flushed !== undefined) undo.record(flushed);
+      return flushed !== undefined;
+    } catch (error) {
+      await this.transaction.undoFlush(error);
+      throw error;
+    }
+  }
+
+  /** Until nothing is left: what subscribers add belongs to the transaction too. */
+  async flushAll(): Promise<void> {
+    for (let count = 0; count < MOST_FLUSHES; count += 1) {
+      // One after the other. oxlint-disable-next-line no-await-in-loop
+      if (!(await this.flushInTurn())) return;
+    }
+    throw new FlushError(
+      `${MOST_FLUSHES} flushes before the COMMIT of ${this.transaction.label} each left something to flush. Does a subscriber ` +
+        'change what it is told of?',
+    );
+  }
+
+  /** Whether a statement may have to see what was not flushed yet. */
+  isConcernedBy(sql?: string): boolean {
+    const { state, turns } = this.transaction;
+    const isOff = !this.autoflush || currentFrame(this) === NO_AUTOFLUSH;
+    if (isOff || !state.isActive || this.work.map.size === 0 || turns.block.isFlushing) return false;
+    return concernsUnflushed(this.work.map, sql);
+  }
+
+  opened(): void {
+    this.work.undo.opened();
+  }
+
+  released(number: number): void {
+    this.work.undo.released(number);
+  }
+
+  rolledBackTo(number: number): void {
+    this.work.undo.rolledBackTo(number);
+  }
+
+  /** Calls from inside `fn` do not flush before they ask. */
+  withoutAutoflush<T>(fn: () => T): T {
+    return runInFrame(this, NO_AUTOFLUSH, fn);
+  }
+}
