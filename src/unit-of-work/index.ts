@@ -6,4 +6,6 @@ export { IDENTITY, identityOf, type IdentityRunner } from './identity.js';
 export { IdentityMap } from './identity-map.js';
 export { IdentityQueryBuilder, selectBuilder, trackingBuilder } from './identity-query-builder.js';
 export { takeRelations } from './relation-values.js';
+export { giveToJson } from './to-json.js';
 export { OBJECT_STATES, type ObjectState, TrackedObject } from './tracked-object.js';
+export { withoutCycles } from './without-cycles.js';

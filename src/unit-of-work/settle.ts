@@ -4,6 +4,7 @@ import type { FlushPlan } from './flush-plan.js';
 import { foreignKey } from './row-values.js';
 import { relationValue, storedSnapshot } from './relation-values.js';
 import type { RowStore } from './row-store.js';
+import { giveToJson } from './to-json.js';
 import type { TrackedObject } from './tracked-object.js';
 
 export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
@@ -31,6 +32,7 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): void {
   for (const tracked of walk.pending) {
     tracked.state = 'persistent';
     if (map.of(tracked.entity) === undefined) map.add(tracked);
+    if (tracked.relations.size > 0) giveToJson(tracked);
   }
   for (const tracked of sent.keys()) {
     const key = tracked.shape.keyOf(tracked.entity);
