@@ -53,7 +53,7 @@ export class ClassSerializers implements OnModuleInit, OnApplicationShutdown {
 function cutBefore(interceptor: ClassSerializerInterceptor): () => void {
   const before = Object.getOwnPropertyDescriptor(interceptor, 'serialize');
   // Whatever class it is of, and called on it.
-  const serialize = Reflect.get(interceptor, 'serialize') as Serialize;
+  const serialize: Serialize = Reflect.get(interceptor, 'serialize');
   const value: Serialize = (response, options: ClassSerializerContextOptions) =>
     // The check is for what is not looked through: objects of the application's own classes, around tracked ones.
     serialize.call(interceptor, withoutCycles(response), { enableCircularCheck: true, ...options });

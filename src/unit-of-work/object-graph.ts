@@ -1,5 +1,6 @@
 /** The objects that a value leads to, in one pass: which of them are on a cycle with a tracked one (Tarjan's algorithm). */
-import { classesBehind, type KnownClasses, ledTo } from './led-to.js';
+import type { EntityShape } from './entity-shape.js';
+import { type KnownClasses, ledTo, type Outline, outlineOf } from './led-to.js';
 import { trackedOf } from './stamp.js';
 
 /** Objects each of which leads to all others; most often it is one alone. */
@@ -35,6 +36,8 @@ export class ObjectGraph {
   /** An object that leads nowhere is on no cycle, and is not noted. */
   readonly #visits = new Map<unknown, Visit>();
   readonly #unassigned: Visit[] = [];
+  #shape: EntityShape | undefined;
+  #outline: Outline | undefined;
 
   constructor(root: object) {
     // A list of its own and no recursion: a chain may be longer than the stack is deep.
@@ -56,14 +59,22 @@ export class ObjectGraph {
 
   #enter(source: object, classes: KnownClasses | undefined, path: Visit[]): void {
     const shape = trackedOf(source)?.shape;
-    const behind = shape === undefined ? classes : classesBehind(shape);
-    const children = ledTo(source, shape, behind);
+    const outline = shape === undefined ? undefined : this.#outlineOf(shape);
+    const behind = outline?.classes ?? classes;
+    const children = ledTo(source, outline?.scalars, behind);
     if (children.length === 0) return;
     const visit = new Visit(source, shape !== undefined, children, behind, this.#visits.size);
     this.references += children.length;
     this.#visits.set(source, visit);
     this.#unassigned.push(visit);
     path.push(visit);
+  }
+
+  /** Most lists are of one class. */
+  #outlineOf(shape: EntityShape): Outline {
+    if (shape === this.#shape) return this.#outline!;
+    this.#shape = shape;
+    return (this.#outline = outlineOf(shape));
   }
 
   #follow(visit: Visit, child: object, path: Visit[]): void {
@@ -92,4 +103,11 @@ export class ObjectGraph {
     const component = { isCut };
     for (const member of members) member.component = component;
   }
+}
+
+/** Without the means of a whole graph. */
+export function leadsNowhere(source: object): boolean {
+  const shape = trackedOf(source)?.shape;
+  const outline = shape === undefined ? undefined : outlineOf(shape);
+  return ledTo(source, outline?.scalars, outline?.classes).length === 0;
 }

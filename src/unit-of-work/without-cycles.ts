@@ -1,6 +1,6 @@
 /** Leaves out where tracked objects lead back to what led to them, so that a graph with cycles can be written as a tree. */
 import { isLookedThrough } from './led-to.js';
-import { ObjectGraph, type Visit } from './object-graph.js';
+import { leadsNowhere, ObjectGraph, type Visit } from './object-graph.js';
 
 const LEFT_OUT = Symbol('left out');
 
@@ -25,7 +25,9 @@ interface Step {
  * classes, and a tracked object that is its own ancestor is left out: its property, or its element of an array.
  */
 export function withoutCycles<Value>(value: Value): Value {
-  if (!isLookedThrough(value, undefined)) return value;
+  if (typeof value !== 'object' || value === null || !isLookedThrough(value, undefined)) return value;
+  // Most of what JSON.stringify asks leads nowhere.
+  if (!Array.isArray(value) && leadsNowhere(value)) return value;
   const graph = new ObjectGraph(value);
   const root = graph.cutAt(value);
   return root === undefined ? value : (new Unrolling(graph).unroll(root) as Value);
@@ -130,8 +132,15 @@ function copyInto(copy: object, source: object, replace: (value: unknown) => unk
   for (const key of Reflect.ownKeys(source)) {
     const property = Object.getOwnPropertyDescriptor(source, key)!;
     if (property.enumerable !== true) continue;
-    // An accessor is copied unasked: what it would say is nobody's business before it is read.
-    if ('value' in property) property.value = replace(property.value);
-    if (property.value !== LEFT_OUT) Object.defineProperty(copy, key, property);
+    if (!('value' in property)) {
+      // What it would say is nobody's business before it is read.
+      Object.defineProperty(copy, key, property);
+      continue;
+    }
+    const value = replace(property.value);
+    if (value === LEFT_OUT) continue;
+    // A setter of the class is not called: the object had a property of its own.
+    if (key in copy) Object.defineProperty(copy, key, { ...property, value });
+    else (copy as Record<PropertyKey, unknown>)[key] = value;
   }
 }

@@ -119,6 +119,14 @@ class Numbered extends ClassSerializerInterceptor {
   }
 }
 
+/** Asks class-transformer by itself. */
+@Injectable()
+class ByHand extends ClassSerializerInterceptor {
+  override serialize(...[response]: Parameters<ClassSerializerInterceptor['serialize']>): object {
+    return { byHand: instanceToPlain(response) };
+  }
+}
+
 const given = new Numbered(new Reflector());
 
 @Controller('given')
@@ -126,6 +134,12 @@ class GivenAnswers {
   @Get()
   @UseInterceptors(given)
   writer(@Session() session: Session): Promise<Writer> {
+    return load(session);
+  }
+
+  @Get('by-hand')
+  @UseInterceptors(ByHand)
+  byHand(@Session() session: Session): Promise<Writer> {
     return load(session);
   }
 
@@ -236,8 +250,9 @@ onEach(['mariadb', 'sqljs'], (database) => {
         expect(await bodyOf(`/serialized/${path}`)).toEqual(SERIALIZED[path]);
       });
 
-      it('one that was given as an object, of a class that extends it, has it cut as well', async () => {
+      it('interceptors that were given as objects, and those of classes that extend it, have it cut as well', async () => {
         expect(await bodyOf('/given')).toEqual({ serialized: SERIALIZED['writer'] });
+        expect(await bodyOf('/given/by-hand')).toEqual({ byHand: SERIALIZED['writer'] });
         expect(await bodyOf('/given/grouped')).toEqual({ serialized: [{}] });
       });
 
