@@ -72,3 +72,29 @@ export function* singletonsOf(container: ModulesContainer): Generator {
     }
   }
 }
+
+/** Nest's own key of its metadata, which is not exported. */
+const INTERCEPTORS_METADATA = '__interceptors__';
+
+/** The interceptors that controllers and their handlers were given as objects, and no module has made. */
+export function* givenInterceptorsOf(container: ModulesContainer): Generator {
+  for (const module of container.values()) {
+    for (const { metatype } of module.controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      yield* interceptorsOf(metatype);
+      for (const handler of methodsOf(metatype.prototype as object)) yield* interceptorsOf(handler);
+    }
+  }
+}
+
+function interceptorsOf(target: object): unknown[] {
+  return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as unknown[];
+}
+
+/** Inherited ones too. */
+function* methodsOf(prototype: object): Generator<object> {
+  for (let at: object = prototype; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(at)))
+      if (typeof value === 'function') yield value as object;
+  }
+}

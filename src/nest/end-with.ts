@@ -3,6 +3,7 @@ import { EmptyError, Observable, type Subscriber, Subscription } from 'rxjs';
 import { ScopeAbortedError, suppress } from '../errors.js';
 import { currentContext, runWithScope } from '../scope/index.js';
 import type { Ending } from '../session/index.js';
+import { withoutCycles } from '../unit-of-work/index.js';
 
 /**
  * When values leave. `afterCommit`: all of them at the end, for a response that is sent once. `holdLast`: each when the
@@ -116,7 +117,21 @@ class Delivery {
   #emitHeld(): void {
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) for (const value of held) this.subscriber.next(value);
+    if (held !== undefined) for (const value of held) this.#emit(value);
+  }
+
+  /** Whoever gets it is to write it as JSON or as a plain object: neither can be done with a cycle. */
+  #emit(value: unknown): void {
+    // Where no session was used nothing was tracked, and nothing is looked at.
+    if (!this.options.ending.scope.isUsed) return this.subscriber.next(value);
+    let cut: unknown;
+    try {
+      cut = withoutCycles(value);
+    } catch (error) {
+      // A proxy of the application's own refuses to be looked at.
+      return this.subscriber.error(error);
+    }
+    this.subscriber.next(cut);
   }
 
   #outside(tell: () => void): void {

@@ -2,6 +2,7 @@
 import { Global, Inject, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { ActiveWork } from './active-work.js';
+import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
 import { ScopeMiddleware } from './scope.middleware.js';
@@ -18,6 +19,7 @@ const EVERY_ROUTE = '{*path}';
     ActiveWork,
     ExcludedRequests,
     ScopeMiddleware,
+    ClassSerializers,
     SessionInterceptor,
     SessionErrorFilter,
     // useExisting, so that a test can override the class itself.

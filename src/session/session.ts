@@ -129,8 +129,12 @@ export class SessionBase extends LoadingSession implements SessionApi {
   query<E extends ObjectLiteral>(target: EntityClass<E>, alias?: string): SessionQuery<E>;
   query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T>;
   query(sqlOrTarget: unknown, more?: unknown): unknown {
+    if (typeof sqlOrTarget === 'function' || (typeof sqlOrTarget === 'object' && sqlOrTarget !== null))
+      return queryOf(this, sqlOrTarget as EntityClass<ObjectLiteral>, more as string | undefined);
     if (typeof sqlOrTarget !== 'string')
-      return queryOf(this, sqlOrTarget as EntityClass<ObjectLiteral>, more as string);
+      return Promise.reject(
+        new InvalidParameterError('query takes SQL or a class of entities as its first argument.'),
+      );
     return promised(this, async () => this.queryRunner.query(sqlOrTarget, more as unknown[]));
   }
 

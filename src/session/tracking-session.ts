@@ -6,7 +6,7 @@ import {
   type ObjectInspection,
   type UnitOfWork,
 } from '../unit-of-work/index.js';
-import { promised, SessionCore, transactionOf, unitOfWorkOf } from './session-core.js';
+import { promised, SessionCore, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
 import type { SessionUnitOfWork } from './session-objects-api.js';
 
 export class TrackingSession extends SessionCore implements SessionUnitOfWork {
@@ -50,19 +50,19 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
   }
 
   [Symbol.iterator](): IterableIterator<object> {
-    return unitOfWorkOf(this)[Symbol.iterator]();
+    return this.#objects()?.[Symbol.iterator]() ?? [].values();
   }
 
   get new(): ReadonlySet<object> {
-    return unitOfWorkOf(this).new;
+    return this.#objects()?.new ?? new Set();
   }
 
   get dirty(): ReadonlySet<object> {
-    return unitOfWorkOf(this).dirty;
+    return this.#objects()?.dirty ?? new Set();
   }
 
   get deleted(): ReadonlySet<object> {
-    return unitOfWorkOf(this).deleted;
+    return this.#objects()?.deleted ?? new Set();
   }
 
   get identityMap(): IdentityView {
@@ -97,6 +97,11 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
 
   makeTransientToDetached(entity: object): void {
     unitOfWorkOf(this).makeTransientToDetached(entity);
+  }
+
+  /** To look needs no transaction. */
+  #objects(): UnitOfWork | undefined {
+    return startedTransactionOf(this)?.startedTracking?.work;
   }
 
   /** To change what is tracked begins the transaction. */

@@ -76,6 +76,11 @@ export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
     return (this.#tracking ??= new Tracking(this, this.settings.autoflush));
   }
 
+  /** Undefined as long as the session tracks nothing. */
+  get startedTracking(): Tracking | undefined {
+    return this.#tracking;
+  }
+
   get objects(): TrackedObjects {
     return this.#tracking ?? NO_OBJECTS;
   }

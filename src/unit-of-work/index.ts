@@ -15,4 +15,6 @@ export { IdentityQueryBuilder, trackingBuilder } from './identity-query-builder.
 export { trackingManager } from './tracking-manager.js';
 export { takeRelations } from './relation-values.js';
 export { UnitOfWork } from './unit-of-work.js';
+export { giveToJson } from './to-json.js';
 export { OBJECT_STATES, type ObjectState, TrackedObject } from './tracked-object.js';
+export { withoutCycles } from './without-cycles.js';

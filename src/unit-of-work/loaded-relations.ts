@@ -3,6 +3,7 @@ import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { forgetExpired } from './expired-properties.js';
 import { rootOf } from './property-roots.js';
 import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
+import { giveToJson } from './to-json.js';
 import type { TrackedObject } from './tracked-object.js';
 
 /** A lazy relation is three properties behind an accessor, which is never touched. */
@@ -33,9 +34,11 @@ export function unloadRelation(relation: RelationMetadata, entity: object): void
 }
 
 /** What a relation holds in the database, for a flush to compare with. */
-export function keepRelation({ relations }: TrackedObject, relation: RelationMetadata, value: unknown): void {
+export function keepRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
   const snapshot = snapshotOfValue(relation, value);
-  if (snapshot !== undefined) relations.set(relation, snapshot);
+  if (snapshot !== undefined) tracked.relations.set(relation, snapshot);
+  // From now on it may be led back to.
+  if (snapshot !== undefined && snapshot !== null) giveToJson(tracked);
 }
 
 /** What was assigned to the object before it was loaded stays a change. */

@@ -6,6 +6,7 @@ import { relationValue, storedSnapshot } from './relation-values.js';
 import type { RowStore } from './row-store.js';
 import type { Condition } from './statement-text.js';
 import { storedKey } from './stored-row.js';
+import { giveToJson } from './to-json.js';
 import type { TrackedObject } from './tracked-object.js';
 
 /** What became of objects in a flush, for a rollback to take back. */
@@ -50,6 +51,7 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): Flushed
   for (const tracked of walk.pending) {
     tracked.state = 'persistent';
     if (map.of(tracked.entity) === undefined) map.add(tracked);
+    if (tracked.relations.size > 0) giveToJson(tracked);
   }
   for (const tracked of sent.keys()) {
     const key = tracked.shape.keyOf(tracked.entity);

@@ -6,6 +6,7 @@ import { expire } from './expire.js';
 import { IdentityMap } from './identity-map.js';
 import { isChanged } from './is-changed.js';
 import { trackedOf, unstamp } from './stamp.js';
+import { giveToJson } from './to-json.js';
 import { TrackedObject } from './tracked-object.js';
 import { makeTransient, UndoFrames } from './undo-frames.js';
 
@@ -29,6 +30,7 @@ export class UnitOfWork {
       const tracked = new TrackedObject(entity, shape, shape.keyOf(entity));
       tracked.state = 'pending';
       this.map.add(tracked);
+      giveToJson(tracked);
     } else if (this.#isOurs(known)) known.isMarkedDeleted = false;
     else this.#attach(known);
   }
