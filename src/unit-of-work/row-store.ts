@@ -13,6 +13,7 @@ import { isListenedTo, type Write } from './listeners.js';
 import { valuesToInsert, valuesToUpdate } from './row-values.js';
 import { StoringExecutor } from './storing-executor.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 import { updateRows } from './update-rows.js';
 
 /** An object whose row is there, and what the row holds: the object as it was, or another whose place it takes. */
@@ -82,7 +83,7 @@ export class RowStore {
   ): Promise<void> {
     const { metadata } = rows[0]!.tracked.shape;
     const isTypeOrms = needsTypeOrm(metadata, this.runner);
-    if (!isTypeOrms && !isListenedTo(metadata, write, this.runner.dataSource)) return ourselves(rows);
+    if (!isTypeOrms && !isListenedTo(metadata, write, dataSourceOf(this.runner))) return ourselves(rows);
     const left = new Map<object, RowOf>(rows.map((row) => [row.tracked.entity, row]));
     const subjects = rows.map((row) => this.#subjectOf(row, write));
     if (isTypeOrms) {
@@ -125,10 +126,8 @@ export class RowStore {
 }
 
 /** Trees are kept in more than one row; these types are written with functions. */
-function needsTypeOrm(
-  { treeType, columns }: EntityMetadata,
-  { dataSource: { driver } }: QueryRunner,
-): boolean {
+function needsTypeOrm({ treeType, columns }: EntityMetadata, runner: QueryRunner): boolean {
+  const { driver } = dataSourceOf(runner);
   const { spatialTypes = [] } = driver as { spatialTypes?: readonly unknown[] };
   return (
     treeType !== undefined ||
