@@ -33,6 +33,7 @@ export async function flush(
   const walk = await walkKnowingRows(map, runner);
   const plan = new FlushPlan(walk);
   if (plan.isEmpty) return;
+  plan.refuseOtherClasses();
   const writes = new EntityWrites();
   const store = new RowStore(runner, walk, writes, options.warn ?? (() => undefined));
   try {

@@ -13,6 +13,7 @@ import {
   assignRelation,
   fillRelation,
   isRelationChanged,
+  keepForeignKeys,
   replaceRelation,
   unloadRelation,
 } from './loaded-relations.js';
@@ -94,6 +95,7 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     this.#fresh.add(tracked);
     this.#load.map.add(tracked);
     this.#joinTracked(tracked, rows, alias, 'fill');
+    keepForeignKeys(tracked, rows[0]!, this.#reader(alias, metadata));
     this.hydrated.push(tracked);
     return entity;
   }
@@ -112,6 +114,7 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
       this.#followRow(tracked, joined, rows[0]!, reader, meeting);
       this.hydrated.push(tracked);
     }
+    keepForeignKeys(tracked, rows[0]!, reader);
     return entity;
   }
 
@@ -151,7 +154,11 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   ): void {
     const { entity, relations, shape } = tracked;
     for (const relation of shape.metadata.relations) {
-      if (joined.has(relation) || relationValue(relation, entity) === undefined) continue;
+      if (joined.has(relation)) continue;
+      if (relationValue(relation, entity) === undefined) {
+        relations.delete(relation);
+        continue;
+      }
       const isChanged = isRelationChanged(tracked, relation);
       if (isChanged && meeting !== 'overwrite') continue;
       const key = relation.isWithJoinColumn ? reader.foreignKeyOf(relation, row) : undefined;

@@ -1,6 +1,7 @@
 /** Writes what a query joined into an object, and keeps what it held; TypeORM's own way would merge into what is there. */
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
+import type { Row, RowReader } from './row-reader.js';
 import type { TrackedObject } from './tracked-object.js';
 
 /** A lazy relation is three properties behind an accessor, which is never touched. */
@@ -39,8 +40,18 @@ export function keepRelation({ relations }: TrackedObject, relation: RelationMet
 /** What was assigned to the object before it was loaded stays a change. */
 export function fillRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
   const { entity, relations } = tracked;
-  if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
-  if (!relations.has(relation)) keepRelation(tracked, relation, value);
+  const isAssigned = relationValue(relation, entity) !== undefined;
+  if (!isAssigned) assignRelation(relation, entity, value);
+  if (!isAssigned || !relations.has(relation)) keepRelation(tracked, relation, value);
+}
+
+/** Where owning relations lead is known by the row, also of those that were not asked for. */
+export function keepForeignKeys({ relations, shape }: TrackedObject, row: Row, reader: RowReader): void {
+  for (const relation of shape.metadata.relationsWithJoinColumns) {
+    if (relations.has(relation)) continue;
+    const key = reader.foreignKeyOf(relation, row);
+    if (key !== undefined) relations.set(relation, key);
+  }
 }
 
 export function replaceRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {

@@ -1,5 +1,5 @@
 /** What a flush does differently where nothing is returned (type mysql), and with a file of SQLite. */
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { StaleDataError } from '../../src/unit-of-work/stale-data-error.js';
 import { Author, Branch, CATALOGUE, Country, Item, Post, Row, Tag, Token } from '../support/catalogue.js';
@@ -166,6 +166,41 @@ onEach(['mariadb'], (database) => {
     await twoRows('1');
     await twoRows('3');
   });
+});
+
+/** Of a type that SQLite writes with a function. */
+@Entity()
+class Document {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column({ type: 'jsonb' })
+  content!: object;
+
+  @VersionColumn()
+  version!: number;
+}
+
+onEach(['sqljs', 'better-sqlite3'], (database) => {
+  const dataSource = catalogue(database, { entities: [Document], subscribers: [] });
+
+  it('TRX-36: a version that somebody else counted is stale where TypeORM sends the statement too', () =>
+    flushing(dataSource(), async ({ runner, add, flush, markDeleted }) => {
+      const document = make(Document, { content: { a: 1 } });
+      add(document);
+      await flush();
+      document.content = { a: 2 };
+      await flush();
+      expect(document.version).toBe(2);
+      expect(await runner.manager.find(Document)).toEqual([document]);
+      await runner.query('UPDATE document SET version = 7');
+      document.content = { a: 3 };
+      await expect(flush()).rejects.toThrow(/UPDATE of table document was to find 1 row\(s\) and found 0/);
+      expect(document.version).toBe(2);
+      markDeleted(document);
+      await expect(flush()).rejects.toThrow(StaleDataError);
+      expect(await runner.manager.count(Document)).toBe(1);
+    }));
 });
 
 function byName(one: Token, other: Token): number {
