@@ -6,6 +6,7 @@ import { FlushPlan } from './flush-plan.js';
 import type { IdentityMap } from './identity-map.js';
 import { removeJunctions, storeJunctions } from './junctions.js';
 import { walkKnowingRows } from './known-rows.js';
+import { followDatabase } from './on-delete.js';
 import { removeRows } from './removing.js';
 import { RowStore } from './row-store.js';
 import { Saving } from './saving.js';
@@ -47,6 +48,7 @@ export async function flush(
     throw error;
   }
   settle(plan, store);
+  followDatabase(map, plan.deletes);
 }
 
 /** Whether a flush would send anything. */
