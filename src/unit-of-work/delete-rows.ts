@@ -4,6 +4,7 @@ import { StaleDataError } from '../errors.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 
 /** Objects of one class. Rows that are gone already are what was wanted: that is only told, unless they had a version. */
 export async function deleteRows(
@@ -17,7 +18,7 @@ export async function deleteRows(
     const valuesOfRow = (group[0]?.tracked.shape.metadata.primaryColumns.length ?? 0) + 1;
     for (const chunk of inChunks(group, valuesOfRow)) {
       const { metadata } = chunk[0]!.tracked.shape;
-      const text = new StatementText(runner.dataSource.driver);
+      const text = new StatementText(dataSourceOf(runner).driver);
       const found = chunk.map(({ tracked, base }) => [...storedKey(tracked, base), ...storedVersion(base)]);
       const sql = `DELETE FROM ${text.table(metadata)} WHERE ${text.anyOf(found)}`;
       const { affected } = await runner.query(sql, text.parameters, true);

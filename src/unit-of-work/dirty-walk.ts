@@ -4,13 +4,8 @@ import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { type EntityShape, shapeOf } from './entity-shape.js';
 import { keyFrom } from './identity-key.js';
 import type { IdentityMap } from './identity-map.js';
-import {
-  isObject,
-  keyOfRelated,
-  relatedObjects,
-  relationSnapshot,
-  relationValue,
-} from './relation-values.js';
+import { isObject, keyOfRelated, relatedObjects, relationSnapshot } from './relation-values.js';
+import { OwnKeys } from './own-keys.js';
 import { TrackedObject } from './tracked-object.js';
 
 /** What the walk found; nothing of it has been written into the map. */
@@ -24,6 +19,8 @@ export class DirtyWalk {
   readonly #ends = new Map<object, Map<RelationMetadata, object | null>>();
   readonly #reached = new Map<object, TrackedObject>();
   readonly #held = new Map<TrackedObject, Map<RelationMetadata, unknown>>();
+  /** What the objects' own foreign keys say. */
+  readonly ownKeys: OwnKeys;
 
   /** New by their cascades, though their keys were given by hand: their rows may be there already. */
   readonly unsure: TrackedObject[] = [];
@@ -33,6 +30,7 @@ export class DirtyWalk {
     readonly map: IdentityMap,
     readonly stored: ReadonlySet<object> = new Set(),
   ) {
+    this.ownKeys = new OwnKeys(map);
     for (const tracked of map) if (tracked.isMarkedDeleted) this.#delete(tracked);
     const all = [...map].filter((tracked) => isAlive(tracked) && !this.deleted.has(tracked));
     // The list grows while it is gone through: what a cascade reaches is looked at like the rest, and once.
@@ -57,7 +55,7 @@ export class DirtyWalk {
     let held = this.#held.get(tracked);
     if (held === undefined) this.#held.set(tracked, (held = new Map()));
     for (const relation of relations) {
-      const value = relationValue(relation, tracked.entity);
+      const value = this.ownKeys.hold(tracked, relation);
       if (value === undefined) held.delete(relation);
       else held.set(relation, Array.isArray(value) ? value.slice() : value);
     }
@@ -72,12 +70,17 @@ export class DirtyWalk {
     const ends = this.#ends.get(tracked.entity);
     if (ends?.has(relation) === true) return ends.get(relation);
     const held = this.#held.get(tracked);
-    return held === undefined ? relationValue(relation, tracked.entity) : held.get(relation);
+    return held === undefined ? this.ownKeys.endOf(tracked, relation) : held.get(relation);
   }
 
   /** Whether only a collection says where the relation leads. */
   isImplied({ entity }: TrackedObject, relation: RelationMetadata): boolean {
     return this.#ends.get(entity)?.has(relation) ?? false;
+  }
+
+  /** Whether a relation is to lead where its property does not say. */
+  isToldOtherwise(tracked: TrackedObject, relation: RelationMetadata): boolean {
+    return this.isImplied(tracked, relation) || this.ownKeys.isByKey(tracked, relation);
   }
 
   /** TypeORM's cascades of removal, over what is loaded. */
@@ -144,8 +147,9 @@ export class DirtyWalk {
   /** Whether a member leaves it to the collection to say to whom it belongs. */
   #saysNothing(member: object, relation: RelationMetadata): boolean {
     const own = relationSnapshot(relation, member);
-    if (own === undefined || own === null) return true;
     const tracked = this.of(member);
+    if (tracked !== undefined && this.ownKeys.isByKey(tracked, relation)) return false;
+    if (own === undefined || own === null) return true;
     return tracked?.state === 'persistent' && tracked.relations.get(relation) === own;
   }
 
@@ -207,12 +211,16 @@ function listOf(snapshot: string | null | undefined | readonly string[]): readon
   return typeof snapshot === 'string' ? [snapshot] : snapshot;
 }
 
-/** The tracked objects to which an object's owning relations lead. */
+/** The tracked objects to which an object's owning relations lead, and to which they led. */
 export function* parentsOf(walk: DirtyWalk, tracked: TrackedObject): Generator<TrackedObject> {
-  for (const relation of tracked.shape.metadata.relationsWithJoinColumns) {
+  const { relations, shape } = tracked;
+  for (const relation of shape.metadata.relationsWithJoinColumns) {
     const end = walk.endOf(tracked, relation);
+    const was = relations.get(relation);
     const parent = isObject(end) ? walk.of(end) : byForeignKey(walk, tracked, relation);
+    const former = typeof was === 'string' ? walk.map.get(relation.inverseEntityMetadata, was) : undefined;
     if (parent !== undefined) yield parent;
+    if (former !== undefined && former !== parent) yield former;
   }
 }
 

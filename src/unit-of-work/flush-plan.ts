@@ -1,5 +1,6 @@
 /** What a flush is going to do, before the first statement is sent. */
 import type { EntityMetadata } from 'typeorm';
+import { IllegalStateChangeError } from '../errors.js';
 import type { DirtyWalk } from './dirty-walk.js';
 import { relationSnapshot } from './relation-values.js';
 import type { RowOf } from './row-store.js';
@@ -17,14 +18,14 @@ export class FlushPlan {
     const leaving = new Map<EntityMetadata, Map<string, TrackedObject>>();
     for (const tracked of walk.deleted) {
       if (tracked.key !== undefined && tracked.state === 'persistent')
-        tableOf(leaving, tracked.shape.metadata).set(tracked.key, tracked);
+        tableOf(leaving, tracked.shape.root).set(tracked.key, tracked);
     }
     const inserts: TrackedObject[] = [];
     const updates: RowOf[] = [];
     const replaced = new Set<TrackedObject>();
     for (const tracked of walk.pending) {
       const key = tracked.shape.keyOf(tracked.entity);
-      const base = key === undefined ? undefined : leaving.get(tracked.shape.metadata)?.get(key);
+      const base = key === undefined ? undefined : leaving.get(tracked.shape.root)?.get(key);
       if (base === undefined) inserts.push(tracked);
       else {
         // One row goes and another of its name comes: that is a change of the row.
@@ -41,6 +42,18 @@ export class FlushPlan {
       (tracked) => tracked.state === 'persistent' && !replaced.has(tracked),
     );
     this.junctions = [...walk.pending, ...walk.persistent].filter(hasChangedJunctions);
+  }
+
+  /** Before anything is sent: what a row of another class held could not be taken out of it. */
+  refuseOtherClasses(): void {
+    for (const { tracked, base } of this.updates) {
+      const [now, was] = [tracked.shape.metadata.name, base.shape.metadata.name];
+      if (tracked.shape === base.shape) continue;
+      throw new IllegalStateChangeError(
+        `An object of class ${was} is to be deleted and one of class ${now} is to be added under the same key, in one ` +
+          'flush: a row cannot change its class. Delete the one, flush, and add the other then.',
+      );
+    }
   }
 
   get isEmpty(): boolean {

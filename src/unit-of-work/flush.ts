@@ -6,6 +6,7 @@ import { FlushPlan } from './flush-plan.js';
 import type { IdentityMap } from './identity-map.js';
 import { removeJunctions, storeJunctions } from './junctions.js';
 import { walkKnowingRows } from './known-rows.js';
+import { followDatabase } from './on-delete.js';
 import { removeRows } from './removing.js';
 import { RowStore } from './row-store.js';
 import { Saving } from './saving.js';
@@ -34,6 +35,7 @@ export async function flush(
   const walk = await walkKnowingRows(map, runner);
   const plan = new FlushPlan(walk);
   if (plan.isEmpty) return undefined;
+  plan.refuseOtherClasses();
   const writes = new EntityWrites();
   const store = new RowStore(runner, walk, writes, options.warn ?? (() => undefined));
   try {
@@ -46,7 +48,13 @@ export async function flush(
     writes.undo();
     throw error;
   }
-  return settle(plan, store);
+  const flushed = settle(plan, store);
+  const { deleted, changed } = followDatabase(map, plan.deletes);
+  return {
+    ...flushed,
+    deleted: [...flushed.deleted, ...deleted],
+    changed: [...flushed.changed, ...changed],
+  };
 }
 
 /** Whether a flush would send anything. */

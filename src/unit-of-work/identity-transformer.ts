@@ -13,6 +13,7 @@ import {
   assignRelation,
   fillRelation,
   isRelationChanged,
+  keepForeignKeys,
   replaceRelation,
   unloadRelation,
 } from './loaded-relations.js';
@@ -96,6 +97,7 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     this.#fresh.add(tracked);
     this.#load.map.add(tracked);
     this.#joinTracked(tracked, rows, alias, 'fill');
+    keepForeignKeys(tracked, rows[0]!, this.#reader(alias, metadata));
     this.hydrated.push(tracked);
     return entity;
   }
@@ -115,6 +117,7 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
       this.#followRow(tracked, { joined, expired }, rows[0]!, reader, meeting);
       this.hydrated.push(tracked);
     }
+    keepForeignKeys(tracked, rows[0]!, reader);
     return entity;
   }
 
@@ -154,8 +157,11 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   ): void {
     const { entity, relations, shape } = tracked;
     for (const relation of shape.metadata.relations) {
-      const wasLoaded = relationValue(relation, entity) !== undefined || expired.has(rootOf(relation));
-      if (joined.has(relation) || !wasLoaded) continue;
+      if (joined.has(relation)) continue;
+      if (relationValue(relation, entity) === undefined && !expired.has(rootOf(relation))) {
+        relations.delete(relation);
+        continue;
+      }
       const isChanged = isRelationChanged(tracked, relation);
       if (isChanged && meeting !== 'overwrite') continue;
       const key = relation.isWithJoinColumn ? reader.foreignKeyOf(relation, row) : undefined;

@@ -1,5 +1,5 @@
 /** Stores new rows, many with one statement, and writes what the database made of them into the objects. */
-import type { QueryRunner } from 'typeorm';
+import type { Driver, QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { StaleDataError } from '../errors.js';
 import type { EntityShape } from './entity-shape.js';
@@ -9,6 +9,7 @@ import { readBack } from './read-back.js';
 import type { RowValues } from './row-values.js';
 import { inChunks, StatementText } from './statement-text.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 
 export interface RowToInsert {
   readonly tracked: TrackedObject;
@@ -49,7 +50,7 @@ async function insertPart(
   { columns, made, shape }: Insertion,
   writes: EntityWrites,
 ): Promise<void> {
-  const { driver } = runner.dataSource;
+  const { driver } = dataSourceOf(runner);
   const text = new StatementText(driver);
   const isReturned = made.length > 0 && canReturnInserted(driver);
   const sql =
@@ -58,7 +59,7 @@ async function insertPart(
   const answer = await runner.query(sql, text.parameters, true);
   for (const { tracked, values } of rows) takeOver(tracked, values, writes);
   if (isReturned)
-    return takeReturned(runner, rows, made, answer.records as Record<string, unknown>[], writes);
+    return takeReturned(driver, rows, made, answer.records as Record<string, unknown>[], writes);
   const increment = made.find((column) => column.generationStrategy === 'increment');
   if (increment !== undefined) {
     const first = Number((answer.raw as { insertId: number | string }).insertId);
@@ -98,7 +99,7 @@ function takeOver({ entity, shape }: TrackedObject, values: RowValues, writes: E
 }
 
 function takeReturned(
-  { dataSource: { driver } }: QueryRunner,
+  driver: Driver,
   rows: readonly RowToInsert[],
   made: readonly ColumnMetadata[],
   records: readonly Record<string, unknown>[],
@@ -138,7 +139,7 @@ async function partsOf(
   const isTogether =
     rows.length === 1 ||
     (columns.length > 0 &&
-      (canReturnInserted(runner.dataSource.driver) ||
+      (canReturnInserted(dataSourceOf(runner).driver) ||
         !made.some(({ generationStrategy }) => generationStrategy === 'increment') ||
         (await hasConsecutiveKeys(runner))));
   return isTogether ? [rows] : rows.map((row) => [row]);

@@ -27,9 +27,15 @@ export async function removeJunctions(owners: readonly TrackedObject[], store: R
   await execute(subjects, store);
 }
 
-function isLeftBehind({ junctionEntityMetadata, persistenceEnabled }: RelationMetadata): boolean {
-  const keys = junctionEntityMetadata?.foreignKeys ?? [];
-  return persistenceEnabled && (keys.length < 2 || keys.some(({ onDelete }) => onDelete !== 'CASCADE'));
+/** By the foreign key of the owner's own side. */
+function isLeftBehind({
+  isManyToManyOwner,
+  junctionEntityMetadata: junction,
+  persistenceEnabled,
+}: RelationMetadata): boolean {
+  const [column] = (isManyToManyOwner ? junction?.ownerColumns : junction?.inverseColumns) ?? [];
+  const key = junction?.foreignKeys.find(({ columns }) => columns.includes(column!));
+  return persistenceEnabled && key?.onDelete !== 'CASCADE';
 }
 
 async function subjectsOf(

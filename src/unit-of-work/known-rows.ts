@@ -5,6 +5,7 @@ import { hydratedKey } from './read-back.js';
 import type { IdentityMap } from './identity-map.js';
 import { type Condition, inChunks, StatementText } from './statement-text.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 
 /** Only keys that were given by hand leave a doubt, so that most walks need no statement. */
 export async function walkKnowingRows(map: IdentityMap, runner: QueryRunner): Promise<DirtyWalk> {
@@ -21,7 +22,7 @@ export async function walkKnowingRows(map: IdentityMap, runner: QueryRunner): Pr
 }
 
 async function thoseStored(runner: QueryRunner, objects: readonly TrackedObject[]): Promise<object[]> {
-  const { driver } = runner.dataSource;
+  const { driver } = dataSourceOf(runner);
   const { metadata } = objects[0]!.shape;
   const text = new StatementText(driver);
   const keys = objects.map(({ entity }) =>

@@ -3,6 +3,7 @@ import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { forgetExpired } from './expired-properties.js';
 import { rootOf } from './property-roots.js';
 import { relationSnapshot, relationValue, snapshotOfValue } from './relation-values.js';
+import type { Row, RowReader } from './row-reader.js';
 import { giveToJson } from './to-json.js';
 import type { TrackedObject } from './tracked-object.js';
 
@@ -45,8 +46,18 @@ export function keepRelation(tracked: TrackedObject, relation: RelationMetadata,
 export function fillRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
   const { entity, relations } = tracked;
   forgetExpired(tracked, rootOf(relation));
-  if (relationValue(relation, entity) === undefined) assignRelation(relation, entity, value);
-  if (!relations.has(relation)) keepRelation(tracked, relation, value);
+  const isAssigned = relationValue(relation, entity) !== undefined;
+  if (!isAssigned) assignRelation(relation, entity, value);
+  if (!isAssigned || !relations.has(relation)) keepRelation(tracked, relation, value);
+}
+
+/** Where owning relations lead is known by the row, also of those that were not asked for. */
+export function keepForeignKeys({ relations, shape }: TrackedObject, row: Row, reader: RowReader): void {
+  for (const relation of shape.metadata.relationsWithJoinColumns) {
+    if (relations.has(relation)) continue;
+    const key = reader.foreignKeyOf(relation, row);
+    if (key !== undefined) relations.set(relation, key);
+  }
 }
 
 export function replaceRelation(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {

@@ -7,7 +7,7 @@ import { expire, expireMembers } from './expire.js';
 import { forgetAllExpired } from './expired-properties.js';
 import type { Identity } from './identifier.js';
 import type { IdentityQueryBuilder } from './identity-query-builder.js';
-import { rootOf } from './property-roots.js';
+import { isRelationItself, rootOf } from './property-roots.js';
 import { relationValue } from './relation-values.js';
 import type { TrackedObject } from './tracked-object.js';
 import type { UnitOfWork } from './unit-of-work.js';
@@ -100,7 +100,7 @@ export function membersNamed(metadata: EntityMetadata, properties: readonly stri
     const named = (member: ColumnMetadata | RelationMetadata): boolean =>
       member.propertyPath === property || rootOf(member) === property;
     const found = metadata.columns.filter(
-      (column) => !column.isVirtual && column.relationMetadata === undefined && named(column),
+      (column) => !column.isVirtual && !isRelationItself(column) && named(column),
     );
     const related = metadata.relations.filter(named);
     if (found.length + related.length === 0)
@@ -111,19 +111,17 @@ export function membersNamed(metadata: EntityMetadata, properties: readonly stri
   return { columns, relations };
 }
 
-function loadedMembers({ entity, expired, relations, shape, snapshot }: TrackedObject): Refreshed {
+function loadedMembers({ entity, expired, shape, snapshot }: TrackedObject): Refreshed {
   const isAsked = (column: ColumnMetadata): boolean => {
     const place = shape.columns.indexOf(column);
     return column.isSelect || snapshot[place] !== undefined || expired?.has(shape.roots[place]!) === true;
   };
   return {
-    columns: shape.columns.filter((column) => column.relationMetadata === undefined && isAsked(column)),
+    columns: shape.columns.filter((column) => !isRelationItself(column) && isAsked(column)),
     relations: shape.metadata.relations.filter(
       (relation) =>
         !relation.isLazy &&
-        (relations.has(relation) ||
-          relationValue(relation, entity) !== undefined ||
-          expired?.has(rootOf(relation)) === true),
+        (relationValue(relation, entity) !== undefined || expired?.has(rootOf(relation)) === true),
     ),
   };
 }

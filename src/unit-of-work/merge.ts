@@ -6,7 +6,7 @@ import type { EntityShape } from './entity-shape.js';
 import { isChanged } from './is-changed.js';
 import { refresh, selectRow } from './loading.js';
 import { assignRelation } from './loaded-relations.js';
-import { rootOf } from './property-roots.js';
+import { isRelationItself, rootOf } from './property-roots.js';
 import { isObject, relationValue, takeRelations } from './relation-values.js';
 import { trackedOf } from './stamp.js';
 import { TrackedObject } from './tracked-object.js';
@@ -54,7 +54,7 @@ export class Merge {
     if (name !== undefined) this.#made.set(name, target);
     for (const column of metadata.primaryColumns) {
       const value = column.getEntityValue(source) as unknown;
-      if (value !== undefined && column.relationMetadata === undefined) column.setEntityValue(target, value);
+      if (value !== undefined && !isRelationItself(column)) column.setEntityValue(target, value);
     }
     if (this.loads) this.work.add(target);
     else this.work.map.add(new TrackedObject(target, shape, key));
@@ -71,7 +71,7 @@ export class Merge {
   #copyColumns(source: object, target: object, { columns }: EntityShape): void {
     const expired = trackedOf(source)?.expired;
     for (const column of columns) {
-      if (column.isPrimary || column.relationMetadata !== undefined) continue;
+      if (column.isPrimary || isRelationItself(column)) continue;
       if (expired?.has(rootOf(column)) === true) continue;
       const value = column.getEntityValue(source) as unknown;
       if (value !== undefined) column.setEntityValue(target, value);

@@ -6,6 +6,7 @@ import type { EntityWrites } from './entity-writes.js';
 import { keyFrom } from './identity-key.js';
 import { type Condition, StatementText } from './statement-text.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 
 /** Objects of one class; nothing is asked where there are no columns. */
 export async function readBack(
@@ -15,7 +16,7 @@ export async function readBack(
   writes: EntityWrites,
 ): Promise<void> {
   if (rows.length === 0 || columns.length === 0) return;
-  const { driver } = runner.dataSource;
+  const { driver } = dataSourceOf(runner);
   const { metadata } = rows[0]!.shape;
   const text = new StatementText(driver);
   const keys = rows.map(({ entity }) =>

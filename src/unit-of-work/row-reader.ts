@@ -31,6 +31,7 @@ export class RowReader {
   readonly columns: readonly AskedColumn[];
   /** The names of the shape's columns in the row; undefined for those that were not asked for. */
   readonly names: readonly (string | undefined)[];
+  readonly #foreignKeys = new Map<RelationMetadata, readonly string[] | undefined>();
 
   constructor(
     metadata: EntityMetadata,
@@ -71,14 +72,24 @@ export class RowReader {
 
   /** The key of what an owning relation leads to; null for nothing, undefined where the row does not say. */
   foreignKeyOf(relation: RelationMetadata, row: Row): string | null | undefined {
-    const primary = relation.inverseEntityMetadata.primaryColumns;
-    const columns = primary.map((column) =>
-      relation.joinColumns.find(({ referencedColumn }) => referencedColumn === column),
-    );
-    if (columns.length !== relation.joinColumns.length) return undefined;
-    const values = columns.map((column) => column && row[this.alias.nameOf(column)]);
+    const names = this.#namesOf(relation);
+    if (names === undefined) return undefined;
+    const values = names.map((name) => row[name]);
     if (values.includes(undefined)) return undefined;
-    return this.#key(primary, values) ?? null;
+    return this.#key(relation.inverseEntityMetadata.primaryColumns, values) ?? null;
+  }
+
+  /** Of the columns of a foreign key, in the order of the key to which it refers; undefined for any other key than that. */
+  #namesOf(relation: RelationMetadata): readonly string[] | undefined {
+    if (this.#foreignKeys.has(relation)) return this.#foreignKeys.get(relation);
+    const { joinColumns, inverseEntityMetadata } = relation;
+    const columns = inverseEntityMetadata.primaryColumns.map((column) =>
+      joinColumns.find(({ referencedColumn }) => referencedColumn === column),
+    );
+    const isWhole = columns.length === joinColumns.length && !columns.includes(undefined);
+    const names = isWhole ? columns.map((column) => this.alias.nameOf(column!)) : undefined;
+    this.#foreignKeys.set(relation, names);
+    return names;
   }
 
   #key(columns: readonly ColumnMetadata[], values: readonly unknown[]): string | undefined {

@@ -1,5 +1,5 @@
 /** Stores objects of one class: with statements of our own, and through TypeORM where somebody listens or it must be. */
-import type { EntityMetadata, QueryRunner } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { Subject } from 'typeorm/persistence/Subject.js';
 import { databaseEntity } from './database-entity.js';
@@ -10,10 +10,13 @@ import type { FrozenValue } from './frozen-value.js';
 import { insertRows } from './insert-rows.js';
 import { isSqlite } from './key-making.js';
 import { isListenedTo, type Write } from './listeners.js';
-import { valuesToInsert, valuesToUpdate } from './row-values.js';
+import { readBack } from './read-back.js';
+import { isEndChanged, valuesToInsert, valuesToUpdate } from './row-values.js';
 import { StoringExecutor } from './storing-executor.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 import { updateRows } from './update-rows.js';
+import { checkVersions } from './version-check.js';
 
 /** An object whose row is there, and what the row holds: the object as it was, or another whose place it takes. */
 export interface RowOf {
@@ -71,8 +74,8 @@ export class RowStore {
 
   /** Listeners had their turn: this is what is sent. */
   #look(tracked: TrackedObject): void {
-    this.sent.set(tracked, tracked.values());
     this.walk.hold(tracked, tracked.shape.metadata.relationsWithJoinColumns);
+    this.sent.set(tracked, this.walk.ownKeys.sentValues(tracked));
   }
 
   async #store(
@@ -81,17 +84,38 @@ export class RowStore {
     ourselves: (rows: readonly RowOf[]) => Promise<void>,
   ): Promise<void> {
     const { metadata } = rows[0]!.tracked.shape;
-    const isTypeOrms = needsTypeOrm(metadata, this.runner);
-    if (!isTypeOrms && !isListenedTo(metadata, write, this.runner.dataSource)) return ourselves(rows);
+    const isTypeOrms = (row: RowOf): boolean => needsTypeOrm(write, row, this.runner, this.walk);
+    const theirs = rows.filter(isTypeOrms);
+    if (theirs.length > 0) await this.#leaveToTypeOrm(write, theirs);
+    const ours = theirs.length === 0 ? rows : rows.filter((row) => !theirs.includes(row));
+    if (ours.length === 0) return;
+    return isListenedTo(metadata, write, dataSourceOf(this.runner))
+      ? this.#tellAndStore(write, ours, ourselves)
+      : ourselves(ours);
+  }
+
+  async #leaveToTypeOrm(write: Write, rows: readonly RowOf[]): Promise<void> {
+    if (write !== 'insert') await checkVersions(this.runner, write, rows);
+    const subjects = rows.map((row) => this.#subjectOf(row, write));
+    for (const { tracked } of rows) {
+      this.writes.remember(tracked.shape.columns, tracked.entity);
+      if (write !== 'remove') this.#look(tracked);
+    }
+    await new StoringExecutor(this.runner, subjects).execute();
+    const { treeType, versionColumn } = rows[0]!.tracked.shape.metadata;
+    // TypeORM writes the path of a new row with a statement of its own, which counts the version once more.
+    if (write !== 'insert' || treeType !== 'materialized-path' || versionColumn === undefined) return;
+    const objects = rows.map(({ tracked }) => tracked);
+    await readBack(this.runner, objects, [versionColumn], this.writes);
+  }
+
+  async #tellAndStore(
+    write: Write,
+    rows: readonly RowOf[],
+    ourselves: (rows: readonly RowOf[]) => Promise<void>,
+  ): Promise<void> {
     const left = new Map<object, RowOf>(rows.map((row) => [row.tracked.entity, row]));
     const subjects = rows.map((row) => this.#subjectOf(row, write));
-    if (isTypeOrms) {
-      for (const { tracked } of rows) {
-        this.writes.remember(tracked.shape.columns, tracked.entity);
-        if (write !== 'remove') this.#look(tracked);
-      }
-      return new StoringExecutor(this.runner, subjects).execute();
-    }
     const store = async (what: Write, told: readonly Subject[]): Promise<void> => {
       if (what !== write || told.length === 0) return;
       await ourselves(told.map(({ entity }) => left.get(entity!)!));
@@ -117,21 +141,25 @@ export class RowStore {
     subject.databaseEntityLoaded = true;
     if (write !== 'insert') subject.databaseEntity = databaseEntity(tracked, base, this.walk.map);
     for (const relation of shape.metadata.relationsWithJoinColumns) {
-      if (write !== 'remove' && this.walk.isImplied(tracked, relation))
-        subject.changeMaps.push({ relation, value: this.walk.endOf(tracked, relation) as object });
+      if (write === 'remove' || !this.walk.isToldOtherwise(tracked, relation)) continue;
+      const end = this.walk.endOf(tracked, relation) as object | null;
+      if (write === 'update' && !isEndChanged(relation, tracked, base, this.walk)) continue;
+      subject.changeMaps.push({ relation, value: end as object });
+      // Thus TypeORM finds the parent of whom only the parent's children speak.
+      if (relation.isTreeParent && end !== null)
+        subject.parentSubject = new Subject({ metadata: shape.metadata, entity: end });
     }
     return subject;
   }
 }
 
-/** Trees are kept in more than one row; these types are written with functions. */
-function needsTypeOrm(
-  { treeType, columns }: EntityMetadata,
-  { dataSource: { driver } }: QueryRunner,
-): boolean {
+/** Trees are kept in more than one row, of which all change when one is moved; these types are written with functions. */
+function needsTypeOrm(write: Write, { tracked, base }: RowOf, runner: QueryRunner, walk: DirtyWalk): boolean {
+  const { columns, treeParentRelation: parent } = tracked.shape.metadata;
+  const { driver } = dataSourceOf(runner);
   const { spatialTypes = [] } = driver as { spatialTypes?: readonly unknown[] };
   return (
-    treeType !== undefined ||
+    (parent !== undefined && (write !== 'update' || isEndChanged(parent, tracked, base, walk))) ||
     columns.some(({ type }) => spatialTypes.includes(type) || (type === 'jsonb' && isSqlite(driver)))
   );
 }

@@ -83,7 +83,8 @@ export function foreignKey(relation: RelationMetadata, end: unknown): [ColumnMet
   });
 }
 
-function isEndChanged(
+/** Whether an owning relation is to lead elsewhere than the row says. */
+export function isEndChanged(
   relation: RelationMetadata,
   tracked: TrackedObject,
   base: TrackedObject,

@@ -40,6 +40,7 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): Flushed
       const snapshot = storedSnapshot(relation, value);
       if (snapshot !== undefined) tracked.relations.set(relation, snapshot);
     }
+    walk.ownKeys.settle(tracked, writes);
   }
   for (const [tracked, values] of sent) {
     const { entity, shape } = tracked;

@@ -25,7 +25,7 @@ export class TrackedObject {
   isMarkedDeleted = false;
   /** In the order of the shape's columns; undefined: not loaded. */
   snapshot: FrozenValue[];
-  /** Of the relations that were loaded. */
+  /** Of the relations that were loaded, and of those whose keys the row told. */
   readonly relations = new Map<RelationMetadata, RelationSnapshot>();
 
   constructor(

@@ -8,6 +8,7 @@ import type { RowValues } from './row-values.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
+import { dataSourceOf } from './typeorm-versions.js';
 
 export interface RowToUpdate {
   readonly tracked: TrackedObject;
@@ -40,7 +41,7 @@ async function updateChunk(
 ): Promise<void> {
   const { metadata, columns: all } = rows[0]!.tracked.shape;
   const { versionColumn, updateDateColumn } = metadata;
-  const text = new StatementText(runner.dataSource.driver);
+  const text = new StatementText(dataSourceOf(runner).driver);
   const changes = columns.map((column) => `${text.name(column)} = ${newValue(text, rows, column)}`);
   if (versionColumn !== undefined)
     changes.push(`${text.name(versionColumn)} = ${text.name(versionColumn)} + 1`);

@@ -2,7 +2,18 @@
 import { StaleDataError } from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { expect, it } from 'vitest';
-import { Author, Country, Folder, Item, Post, Remark, Row, Tag } from '../support/catalogue.js';
+import {
+  Author,
+  Country,
+  Employee,
+  Folder,
+  Item,
+  Person,
+  Post,
+  Remark,
+  Row,
+  Tag,
+} from '../support/catalogue.js';
 import { KINDS, onEach } from '../support/databases.js';
 import { catalogue, flushing, make } from '../support/flushing.js';
 
@@ -201,6 +212,21 @@ onEach(KINDS, (database) => {
       expect([before!.state, after!.state]).toEqual(['deleted', 'persistent']);
       expect(map.get(after!.shape.metadata, 'fr')).toBe(after);
       expect(await runner.manager.find(Country)).toEqual([{ code: 'fr', name: 'France', capital: 'Paris' }]);
+    }));
+
+  it('one object goes and another class of its table takes its key: that is refused before anything is sent', () =>
+    inUnit(async ({ runner, add, flush, sent, markDeleted }) => {
+      const person = make(Person, { name: 'p' });
+      add(person);
+      await flush();
+      sent();
+      markDeleted(person);
+      add(make(Employee, { id: person.id, name: 'e', salary: 1 }));
+      await expect(flush()).rejects.toThrow(
+        /object of class Person is to be deleted and one of class Employee is to be added under the same key/,
+      );
+      expect(sent()).toEqual([]);
+      expect(await runner.manager.find(Person)).toEqual([person]);
     }));
 
   it('new rows refer to new rows of their own table, and go in the other order', () =>

@@ -425,7 +425,7 @@ onEach(KINDS, (database) => {
   describe('through TypeORM', () => {
     it('listeners and subscribers are told, may change the object still, and nothing is selected first', () =>
       inUnit(async ({ runner, add, map, flush, sent, markDeleted }) => {
-        const [subscriber] = runner.dataSource.subscribers as AccountSubscriber[];
+        const [subscriber] = dataSource().subscribers as AccountSubscriber[];
         subscriber!.events.length = 0;
         const accounts = ['a', 'b'].map((owner) => make(Account, { owner, balance: 1 }));
         add(...accounts);

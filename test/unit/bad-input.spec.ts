@@ -170,7 +170,11 @@ const REFUSED: readonly (readonly [call: string, run: () => unknown, cure: RegEx
     /positional values go to query\(\)/,
   ],
   ['session.execute(sql, { x: {} })', () => session.execute('SELECT :x', { x: {} }), /cannot be bound/],
-  ['session.query(1)', () => session.query(wrong(1)), /takes SQL as its first argument/],
+  [
+    'session.query(1)',
+    () => session.query(wrong(1)),
+    /takes SQL or a class of entities as its first argument/,
+  ],
   [
     'forRoot({ nonsense })',
     () => ScopedSessionModule.forRoot(wrong({ nonsense: 1 })),
