@@ -19,6 +19,7 @@ import {
   ScopeAbortedError,
   ScopedSessionError,
   ScopeTimeoutError,
+  StaleDataError,
   StatementTimeoutError,
 } from '../errors.js';
 import type { Host } from './container.js';
@@ -34,6 +35,7 @@ const STATUS_OF = [
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],
   [NoResultFoundError, HttpStatus.NOT_FOUND],
+  [StaleDataError, HttpStatus.CONFLICT],
 ] as const;
 
 @Injectable()
@@ -83,6 +85,7 @@ function catches(filter: ExceptionFilter, error: unknown): boolean {
 const REASONS = {
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
   [HttpStatus.NOT_FOUND]: 'Not Found',
+  [HttpStatus.CONFLICT]: 'Conflict',
 } as const;
 
 interface AnyResponse {

@@ -9,7 +9,7 @@ import {
 import { Observable } from 'rxjs';
 import { UnsupportedContextError } from '../errors.js';
 import { currentScope, runWithScope, Scope } from '../scope/index.js';
-import { configureScope, type Ending, startedTransactionOf } from '../session/index.js';
+import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
 import { endWith } from './end-with.js';
@@ -42,6 +42,7 @@ export class SessionInterceptor implements NestInterceptor {
     const response = responseOf(context);
     // Inside the work: options that come too late end it as any other error does.
     const work = (): Observable<unknown> => {
+      if (isRead(context)) keepUnstored(ending.scope);
       this.#configure(ending, plan);
       return next.handle();
     };
@@ -125,6 +126,13 @@ function outsideScopes(next: CallHandler): Observable<unknown> {
   return new Observable((subscriber) =>
     runWithScope(undefined, 'outer', () => next.handle().subscribe(subscriber)),
   );
+}
+
+/** What a GET changes on its way out, as masking a field does, is not meant to be stored. */
+function isRead(context: ExecutionContext): boolean {
+  if (context.getType() !== 'http') return false;
+  const { method } = context.switchToHttp().getRequest<{ method?: unknown }>();
+  return method === 'GET' || method === 'HEAD';
 }
 
 function rawRequestOf(context: ExecutionContext): object {

@@ -8,6 +8,7 @@ import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import type { Transaction } from './transaction.js';
+import { storeAll, warnOfDropped, warnOfUnflushed } from './unstored-work.js';
 
 /**
  * How the work came out. `value`: it returned. `error`: it threw. `abandoned`: whoever waited was told a failure already.
@@ -223,26 +224,24 @@ export class Ending {
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) seal();
     if (settled.length > 0) await Promise.all(settled);
-    if (!isCommit) return commit === 'manual' ? this.#warnOfDropped(transactions, completion) : undefined;
+    if (!isCommit) {
+      if (commit === 'manual' && completion.kind === 'value') warnOfDropped(transactions, this.options.warn);
+      return;
+    }
     seal();
     const kept = transactions.filter(({ state }) => state.rollbackOnly === undefined);
     // All of them, before the first is committed: none is kept when one of them cannot be.
     for (const transaction of kept) refuseUnfinished(transaction);
     for (const { state } of kept) state.refuseSpoilt();
+    const { storesAtEnd = true } = optionsOf(this.scope);
+    if (storesAtEnd) await storeAll(kept);
+    else warnOfUnflushed(kept, this.options.warn);
     for (const transaction of kept) {
-      // One database after the other, in the order of their registration. oxlint-disable-next-line no-await-in-loop
-      await transaction.commit({ lastCheck: () => refuseUnfinished(transaction), expires: false });
+      // One database after the other, in the order of their registration.
+      const lastCheck = (): void => refuseUnfinished(transaction);
+      // oxlint-disable-next-line no-await-in-loop
+      await transaction.commit({ lastCheck, flushes: storesAtEnd, expires: false });
       this.scope.outcome = 'committed';
-    }
-  }
-
-  #warnOfDropped(transactions: readonly Transaction[], { kind }: Completion): void {
-    if (kind !== 'value') return;
-    for (const { hasWritten, label } of transactions) {
-      if (hasWritten)
-        this.options.warn(
-          `${label}: writes were rolled back, for commit is 'manual' and nobody committed them.`,
-        );
     }
   }
 }

@@ -7,6 +7,7 @@ export {
   COMMIT_MODES,
   commitMode,
   configureScope,
+  keepUnstored,
   optionsOf,
   REPOSITORY_MODES,
   repositoryMode,

@@ -41,6 +41,8 @@ export const SCOPE_RULES: Rules<ScopeOptions> = {
 
 /** What is set for a scope by the room that opened it. */
 interface SetOptions extends ScopeOptions {
+  /** Whether its end stores what was changed and not flushed. Default true. */
+  readonly storesAtEnd?: boolean;
   /** Why no session may be made in it. */
   readonly refusal?: Error;
 }
@@ -49,7 +51,15 @@ const NONE: SetOptions = Object.freeze({});
 
 /** Adds options for one scope; they hold for every transaction that begins in it from now on. */
 export function configureScope(scope: Scope, options: SetOptions): void {
-  scope.settings = { ...scope.settings, ...options };
+  // Most scopes are told one thing, the same for all of them: no object is made for each.
+  scope.settings = scope.settings === undefined ? options : { ...scope.settings, ...options };
+}
+
+const STORES_NOTHING: SetOptions = Object.freeze({ storesAtEnd: false });
+
+/** What the work changed is stored where it says so, and not because it ends. */
+export function keepUnstored(scope: Scope): void {
+  configureScope(scope, STORES_NOTHING);
 }
 
 export function optionsOf(scope: Scope | undefined): SetOptions {

@@ -10,12 +10,12 @@ import {
   type TransactionOptions,
   TransactionRunner,
 } from '../engine/index.js';
-import { IllegalStateChangeError, suppress } from '../errors.js';
+import { IllegalStateChangeError } from '../errors.js';
 import { AgreedOptions, refuseOther } from './agreed-options.js';
 import { NestedTransactions, NO_OBJECTS, type TrackedObjects, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
 import { noteFailure } from './retryable.js';
-import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
+import { type CommitOptions, type EndingTransaction, type Fate, TransactionEnd } from './transaction-end.js';
 import type { Warn } from './session-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionState } from './transaction-state.js';
@@ -23,20 +23,7 @@ import { type TrackedTransaction, Tracking } from './tracking.js';
 import { Turns } from './turns.js';
 import type { WorkBlock } from './work-block.js';
 
-/** How the whole is committed. */
-export interface CommitOptions {
-  /** Called when everything was sent and COMMIT is next; it throws to roll back instead. */
-  readonly lastCheck?: () => void;
-  /** Whether what is not flushed yet belongs to it. Default true. */
-  readonly flushes?: boolean;
-  /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
-  readonly expires?: boolean;
-}
-
-/** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
-export type Fate = 'expired' | 'detached';
-
-export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
+export class Transaction implements RunnerOwner, TrackedTransaction, EndingTransaction, Whole {
   readonly state: TransactionState;
   readonly turns: Turns;
   readonly nested = new NestedTransactions(this);
@@ -47,6 +34,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
   #runner: TransactionRunner | undefined;
   #tracking: Tracking | undefined;
   readonly #options: AgreedOptions;
+  readonly #end = new TransactionEnd(this);
 
   constructor(
     readonly engine: Engine,
@@ -185,77 +173,26 @@ export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
     this.state.refuseAfterEnd(this.block.isEnding);
   }
 
-  async commit(options: CommitOptions = {}): Promise<void> {
-    const { flushes = true, expires = this.settings.expireOnCommit } = options;
-    await this.#change('commit()', 'AfterTransactionCommit', async () => {
-      this.state.refuseCommit();
-      if (flushes) await this.#tracking?.flushAll();
-      const { isConnected } = this;
-      if (isConnected) await this.#commit({ ...options, flushes });
-      this.#tracking?.work.committed(expires);
-      return isConnected;
-    });
-  }
-
-  async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
-    try {
-      if (this.engine.hasSubscribers) {
-        await beforeCommit(this.queryRunner);
-        if (flushes) await this.#tracking?.flushAll();
-      }
-      const { queue } = this.block;
-      if (!queue.isIdle) await queue.idle();
-      this.runner.confirm();
-      this.state.refuseCommit();
-      lastCheck?.();
-      this.state.commitSent();
-      await this.runner.commit();
-    } catch (error) {
-      this.state.commitFailed(error, this.isConnected);
-      throw error;
-    }
+  commit(options: CommitOptions = {}): Promise<void> {
+    return this.#end.commit(options);
   }
 
   /** Stores everything that is not stored yet, as the first half of a commit. */
   async prepare(): Promise<void> {
-    const { tracking } = this;
-    await this.turns.exclusively('commit()', () => tracking.flushAll());
+    if (this.#tracking !== undefined) await this.#end.prepare();
   }
 
   /** Rolls the whole transaction back; without one nothing happens. */
-  async rollback(name = 'rollback()', fate: Fate = 'expired'): Promise<void> {
-    await this.#change(name, 'AfterTransactionRollback', async () => {
-      const { isConnected, isInTransaction } = this;
-      if (isConnected) await this.#rollback();
-      if (fate === 'detached') this.letGo();
-      else if (isInTransaction) this.#tracking?.work.undo.rolledBack();
-      return isConnected;
-    });
+  rollback(name = 'rollback()', fate: Fate = 'expired'): Promise<void> {
+    return this.#end.rollback(name, fate);
   }
 
-  async #rollback(): Promise<void> {
-    await this.#tell('BeforeTransactionRollback');
-    await this.block.queue.idle();
-    await this.runner.rollback();
+  undoFlush(error: unknown): Promise<void> {
+    return this.#end.undoFlush(error);
   }
 
-  /** As in SQLAlchemy, a flush that failed is undone at once; until `rollback()` nothing else is accepted. */
-  async undoFlush(error: unknown): Promise<void> {
-    const { nested, state } = this;
-    const { depth } = nested;
-    const reason = 'a flush failed, and was rolled back';
-    try {
-      if (depth > 0 && state.canRollBackTo(depth)) {
-        await nested.undoInnermost();
-        state.spoil({ state: 'failed', reason, error }, depth);
-        return;
-      }
-      if (this.isConnected) await this.#rollback();
-    } catch (later) {
-      suppress(error, later);
-    }
-    this.#tracking?.work.undo.rolledBack();
-    state.spoil({ state: 'gone', reason, error }, 0);
+  clearOptions(): void {
+    this.#options.clear();
   }
 
   /** The session tracks nothing any more. */
@@ -267,7 +204,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
   discard(reason: unknown): void {
     this.#runner?.discard(reason);
     this.letGo();
-    this.#over();
+    this.#end.over();
   }
 
   /** True when nothing runs, waits, or is still being read. */
@@ -292,29 +229,5 @@ export class Transaction implements RunnerOwner, TrackedTransaction, Whole {
   /** A transaction that runs cannot take other options any more. */
   refuseOther(asked: TransactionOptions): void {
     if (this.isConnected) refuseOther(asked, this.runner.options);
-  }
-
-  // --- inner parts ---
-
-  /** @param change - returns whether there was a connection, whose end subscribers are told of */
-  async #change(name: string, event: DecidedEvent, change: () => Promise<boolean>): Promise<void> {
-    let hadConnection = false;
-    await this.turns.exclusively(name, async () => {
-      hadConnection = await change();
-      this.#over();
-    });
-    if (hadConnection) await this.#tell(event);
-  }
-
-  #over(): void {
-    this.nested.closeAll();
-    this.turns.endHandles();
-    this.#options.clear();
-    this.state.reset();
-  }
-
-  async #tell(event: DecidedEvent): Promise<void> {
-    if (this.engine.hasSubscribers)
-      await tellDecided(event, this.runner.runner, this.label, this.settings.warn);
   }
 }

@@ -12,7 +12,7 @@ export { flush, type FlushOptions, isDirty } from './flush.js';
 export { IDENTITY, identityOf, type IdentityRunner } from './identity.js';
 export { IdentityMap } from './identity-map.js';
 export { IdentityQueryBuilder, trackingBuilder } from './identity-query-builder.js';
-export { trackingManager } from './tracking-manager.js';
+export { trackingManager } from './tracked-loads.js';
 export { takeRelations } from './relation-values.js';
 export { UnitOfWork } from './unit-of-work.js';
 export { giveToJson } from './to-json.js';

@@ -4,7 +4,7 @@ import { ObjectStateError, UnmappedInstanceError } from '../errors.js';
 import { type EntityShape, shapeOf } from './entity-shape.js';
 import { expire } from './expire.js';
 import { IdentityMap } from './identity-map.js';
-import { isChanged } from './is-changed.js';
+import { changedProperties, isChanged } from './is-changed.js';
 import { trackedOf, unstamp } from './stamp.js';
 import { giveToJson } from './to-json.js';
 import { TrackedObject } from './tracked-object.js';
@@ -18,7 +18,7 @@ export class UnitOfWork {
 
   /** The classes of an inheritance tree are told apart by the object. */
   shapeFor(entity: unknown): EntityShape {
-    return shapeOf(this.#metadataOf(entity).findInheritanceMetadata(entity as object));
+    return shapeOf(this.#metadataOf(entity).findInheritanceMetadata(entity));
   }
 
   // --- what may be stored ---
@@ -62,7 +62,7 @@ export class UnitOfWork {
   }
 
   expungeAll(): void {
-    for (const tracked of [...this.map]) this.expunge(tracked.entity);
+    for (const tracked of this.map) this.expunge(tracked.entity);
   }
 
   /** The object has no row any more, as far as it knows: it can be added as a new one. */
@@ -122,6 +122,17 @@ export class UnitOfWork {
     return tracked.state === 'pending' ? metadata !== undefined : isChanged(tracked, withCollections);
   }
 
+  /** What a flush would store, for messages: names of classes and properties, no values. */
+  unflushed(): string[] {
+    const changes = [...this.map].flatMap((tracked) => {
+      const { name } = tracked.shape.metadata;
+      if (tracked.state === 'pending') return [`new ${name}`];
+      if (tracked.isMarkedDeleted) return [`deleted ${name}`];
+      return changedProperties(tracked).map((property) => `${name}.${property}`);
+    });
+    return [...new Set(changes)];
+  }
+
   /** The tracked object of one that is persistent here. */
   persistent(entity: object): TrackedObject {
     const shape = this.shapeFor(entity);
@@ -135,7 +146,7 @@ export class UnitOfWork {
   /** Nothing of it is tracked any more: what was added is transient again, everything else is detached as it is. */
   close(): void {
     this.undo.committed();
-    for (const tracked of [...this.map]) {
+    for (const tracked of this.map) {
       if (tracked.state === 'pending') unstamp(tracked);
       else tracked.state = 'detached';
       tracked.isMarkedDeleted = false;
@@ -185,8 +196,7 @@ export class UnitOfWork {
   }
 
   #metadataOf(entity: unknown): EntityMetadata {
-    const owner: unknown =
-      typeof entity === 'object' && entity !== null ? (entity.constructor as unknown) : undefined;
+    const owner: unknown = typeof entity === 'object' && entity !== null ? entity.constructor : undefined;
     if (typeof owner === 'function' && this.dataSource.hasMetadata(owner))
       return this.dataSource.getMetadata(owner);
     throw new UnmappedInstanceError(unmapped(entity, this.dataSource));

@@ -58,7 +58,7 @@ export async function statements(session: Session): Promise<void> {
   // @ts-expect-error: scalar executes once
   await session.scalar('SELECT :id', [{ id: 1 }]);
   // @ts-expect-error: names go to execute()
-  await session.query('SELECT :id', { id: 1 });
+  session.query('SELECT :id', { id: 1 });
   // @ts-expect-error: a row is what was said, and no more
   const cents = typed.one().cents as number;
   // @ts-expect-error: rows are the server's

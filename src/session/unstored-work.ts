@@ -1,0 +1,31 @@
+/** What a unit of work has not stored when it ends: it is stored, or somebody is told that it is not. */
+import type { Warn } from './session-options.js';
+import type { Transaction } from './transaction.js';
+
+/** Of all databases, before the first is committed. */
+export async function storeAll(transactions: readonly Transaction[]): Promise<void> {
+  for (const transaction of transactions) {
+    // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
+    if (transaction.startedTracking !== undefined) await transaction.prepare();
+  }
+}
+
+/** A GET that changes what it shows must not change what is stored. */
+export function warnOfUnflushed(transactions: readonly Transaction[], warn: Warn): void {
+  for (const { label, startedTracking } of transactions) {
+    const changes = startedTracking?.work.unflushed() ?? [];
+    if (changes.length === 0) continue;
+    warn(
+      `${label}: changes of objects were not stored, for a GET or HEAD stores none at its end: ${changes.join(', ')}. Call ` +
+        'session.flush() or session.commit() where they are meant; where they are not, load with a repository.',
+    );
+  }
+}
+
+/** With `commit: 'manual'` everything that nobody committed is rolled back. */
+export function warnOfDropped(transactions: readonly Transaction[], warn: Warn): void {
+  for (const { hasWritten, label, startedTracking } of transactions) {
+    if (hasWritten || startedTracking?.isDirty === true)
+      warn(`${label}: writes were rolled back, for commit is 'manual' and nobody committed them.`);
+  }
+}
