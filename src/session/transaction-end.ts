@@ -62,7 +62,11 @@ export class TransactionEnd {
   async rollback(name: string, fate: Fate): Promise<void> {
     await this.#change(name, 'AfterTransactionRollback', async () => {
       const { isConnected, isInTransaction, startedTracking } = this.transaction;
-      if (isConnected) await this.#rollback();
+      if (isConnected) {
+        await this.#tell('BeforeTransactionRollback');
+        await this.transaction.turns.block.queue.idle();
+        await this.transaction.runner.rollback();
+      }
       if (fate === 'detached') startedTracking?.work.close();
       else if (isInTransaction) startedTracking?.work.undo.rolledBack();
       return isConnected;
@@ -80,7 +84,7 @@ export class TransactionEnd {
         state.spoil({ state: 'failed', reason, error }, depth);
         return;
       }
-      if (isConnected) await this.#rollback();
+      if (isConnected) await this.transaction.runner.rollback();
     } catch (later) {
       suppress(error, later);
     }
@@ -115,13 +119,6 @@ export class TransactionEnd {
       state.commitFailed(error, this.transaction.isConnected);
       throw error;
     }
-  }
-
-  async #rollback(): Promise<void> {
-    const { runner, turns } = this.transaction;
-    await this.#tell('BeforeTransactionRollback');
-    await turns.block.queue.idle();
-    await runner.rollback();
   }
 
   #flushAll(): Promise<void> | undefined {
