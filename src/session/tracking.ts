@@ -6,7 +6,6 @@ import {
   concernsUnflushed,
   flush,
   IDENTITY,
-  isDirty,
   Merge,
   trackingManager,
   UnitOfWork,
@@ -52,9 +51,9 @@ export class Tracking implements TrackedObjects {
     for (let open = 0; open < savepoints; open += 1) this.work.undo.opened();
   }
 
-  /** Whether a flush would send anything. */
+  /** Whether a flush may have something to send. */
   get isDirty(): boolean {
-    return this.work.map.size > 0 && isDirty(this.work.map);
+    return concernsUnflushed(this.work.map);
   }
 
   /** What objects are told is a use of the session, as SQLAlchemy's autobegin has it. */

@@ -1,7 +1,7 @@
 /** What the unit of work knows of a class of entities: its columns, how each is read, and what names a row. */
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { EntityMetadata } from 'typeorm';
-import { type FrozenValue, freeze } from './frozen-value.js';
+import { type FrozenValue, freeze, isSame } from './frozen-value.js';
 import { keyFrom } from './identity-key.js';
 import { rootOf } from './property-roots.js';
 
@@ -13,17 +13,32 @@ export class EntityShape {
   /** The property through which each of the columns is reached. */
   readonly roots: readonly string[];
   readonly #readers: readonly ((entity: object) => FrozenValue)[];
+  /** The properties of the columns that are nothing but a property; undefined for the others. */
+  readonly #plain: readonly (string | undefined)[];
 
   constructor(readonly metadata: EntityMetadata) {
     this.columns = metadata.columns.filter((column) => isStored(column, metadata));
     this.roots = this.columns.map(rootOf);
     this.root = rootClassOf(metadata);
     this.#readers = this.columns.map(readerOf);
+    this.#plain = this.columns.map((column) => (isPlain(column) ? column.propertyName : undefined));
   }
 
   /** The value that would be stored, frozen. */
   read(entity: object, place: number): FrozenValue {
     return this.#readers[place]!(entity);
+  }
+
+  /** Whether a value differs from the snapshot: looked at for every object before every query, so nothing is made for it. */
+  differs(entity: object, snapshot: readonly FrozenValue[]): boolean {
+    for (let place = 0; place < snapshot.length; place += 1) {
+      const name = this.#plain[place];
+      const value = name === undefined ? this.read(entity, place) : (entity as Record<string, unknown>)[name];
+      const was = snapshot[place];
+      if (value === was || value === undefined) continue;
+      if (!isSame(freeze(value), was)) return true;
+    }
+    return false;
   }
 
   snapshotOf(entity: object): FrozenValue[] {
@@ -52,15 +67,21 @@ function isStored(column: ColumnMetadata, { childEntityMetadatas }: EntityMetada
   return !column.isVirtual && !column.isVirtualProperty && !column.isDiscriminator && !isOfChild;
 }
 
+function isPlain({
+  embeddedMetadata,
+  transformer,
+  relationMetadata,
+  referencedColumn,
+}: ColumnMetadata): boolean {
+  return [embeddedMetadata, transformer, relationMetadata, referencedColumn].every(
+    (one) => one === undefined,
+  );
+}
+
 /** Most columns are plain properties: those are read without asking TypeORM. */
 function readerOf(column: ColumnMetadata): (entity: object) => FrozenValue {
-  const { propertyName, embeddedMetadata, transformer, relationMetadata, referencedColumn } = column;
-  const isPlain =
-    embeddedMetadata === undefined &&
-    transformer === undefined &&
-    relationMetadata === undefined &&
-    referencedColumn === undefined;
-  return isPlain
+  const { propertyName } = column;
+  return isPlain(column)
     ? (entity) => freeze((entity as Record<string, unknown>)[propertyName])
     : (entity) => freeze(column.getEntityValue(entity, true));
 }

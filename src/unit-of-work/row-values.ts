@@ -63,8 +63,9 @@ export function valuesToUpdate(tracked: TrackedObject, base: TrackedObject, walk
 /** Whether `valuesToUpdate` will find anything; it can be asked before what the relations lead to is stored. */
 export function isToBeUpdated(tracked: TrackedObject, base: TrackedObject, walk: DirtyWalk): boolean {
   const { columns, metadata } = tracked.shape;
+  const isUnchanged = tracked === base && !tracked.hasChangedColumns;
   return (
-    tracked.changedColumns(base.snapshot).some((place) => isWritable(columns[place]!)) ||
+    (!isUnchanged && tracked.changedColumns(base.snapshot).some((place) => isWritable(columns[place]!))) ||
     metadata.relationsWithJoinColumns.some((relation) => isEndChanged(relation, tracked, base, walk))
   );
 }

@@ -52,12 +52,8 @@ export class TrackedObject {
   }
 
   get hasChangedColumns(): boolean {
-    const { snapshot } = this;
-    for (let place = 0; place < snapshot.length; place += 1) {
-      const value = this.read(place);
-      if (value !== undefined && !isSame(value, snapshot[place])) return true;
-    }
-    return false;
+    if (this.expired !== undefined) return this.changedColumns().length > 0;
+    return this.shape.differs(this.entity, this.snapshot);
   }
 
   /** The value that would be stored, frozen; what is expired counts as not loaded. */

@@ -73,11 +73,15 @@ async function updateChunk(
 function newValue(text: StatementText, rows: readonly RowToUpdate[], column: ColumnMetadata): string {
   if (rows.length === 1) return text.bind(rows[0]!.values.get(column), column);
   // The column itself, which no row takes, gives the whole the column's type: PostgreSQL would take it for text.
+  const [key, ...others] = rows[0]!.tracked.shape.metadata.primaryColumns;
+  // With one column for a key it is compared, and looked up by the server, once for all rows.
+  const isSimple = others.length === 0;
   const cases = rows.map(({ tracked, base, values }) => {
-    const condition = text.all(storedKey(tracked, base));
-    return `WHEN ${condition} THEN ${text.bind(values.get(column), column)}`;
+    const named = storedKey(tracked, base);
+    const when = isSimple ? text.bind(named[0]![1], key!) : text.all(named);
+    return `WHEN ${when} THEN ${text.bind(values.get(column), column)}`;
   });
-  return `CASE ${cases.join(' ')} ELSE ${text.name(column)} END`;
+  return `CASE ${isSimple ? `${text.name(key!)} ` : ''}${cases.join(' ')} ELSE ${text.name(column)} END`;
 }
 
 /** A row that gets another key goes alone, so that the others are found by theirs. */
