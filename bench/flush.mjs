@@ -47,7 +47,7 @@ async function measure({ title, target, ...work }, { dataSource, engine, peer, r
     },
     'repository.save': async () => ({ run: await work.save(dataSource), done: async () => undefined }),
     ...(peer && {
-      'MikroORM': async () => {
+      MikroORM: async () => {
         const em = peer.orm.em.fork();
         return { run: await work.mikroOrm(em, peer.entities), done: async () => undefined };
       },
@@ -70,7 +70,14 @@ async function measure({ title, target, ...work }, { dataSource, engine, peer, r
     const ratios = times[name].map((time, round) => time / times['a session'][round]);
     const first = rows.length === 0;
     const counted = await statementsOf(prepare);
-    rows.push([first ? title : '', name, range(times[name], 1), first ? '' : range(ratios, 1), counted, first ? target : '']);
+    rows.push([
+      first ? title : '',
+      name,
+      range(times[name], 1),
+      first ? '' : range(ratios, 1),
+      counted,
+      first ? target : '',
+    ]);
   }
   if (peer === undefined) rows.push(['', 'MikroORM', reason]);
   return rows;

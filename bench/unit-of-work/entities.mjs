@@ -37,7 +37,9 @@ export const SCHEMAS = [
     target: Author,
     tableName: 'author',
     columns: { id, name: text },
-    relations: { posts: { type: 'one-to-many', target: 'Post', inverseSide: 'author', cascade: ['insert', 'update'] } },
+    relations: {
+      posts: { type: 'one-to-many', target: 'Post', inverseSide: 'author', cascade: ['insert', 'update'] },
+    },
   }),
   new EntitySchema({
     name: 'Post',
@@ -45,7 +47,12 @@ export const SCHEMAS = [
     tableName: 'post',
     columns: { id, title: text, likes: { type: 'int', default: 0 } },
     relations: {
-      author: { type: 'many-to-one', target: 'Author', inverseSide: 'posts', joinColumn: { name: 'authorId' } },
+      author: {
+        type: 'many-to-one',
+        target: 'Author',
+        inverseSide: 'posts',
+        joinColumn: { name: 'authorId' },
+      },
     },
   }),
 ];
@@ -67,7 +74,10 @@ export async function fill(dataSource, { items = 1_000, authors = 200, posts = 1
   const values = Array.from({ length: items }, (_, number) => itemValues(number));
   await dataSource.getRepository(Item).insert(values);
   await dataSource.getRepository(VersionedItem).insert(values);
-  const people = Array.from({ length: authors }, (_, number) => ({ id: number + 1, name: `author ${number}` }));
+  const people = Array.from({ length: authors }, (_, number) => ({
+    id: number + 1,
+    name: `author ${number}`,
+  }));
   await dataSource.getRepository(Author).insert(people);
   const written = people.flatMap((author) =>
     Array.from({ length: posts }, (_, number) => ({ title: `post ${number}`, likes: 0, author })),

@@ -42,7 +42,13 @@ export class EntityShape {
   }
 
   snapshotOf(entity: object): FrozenValue[] {
-    return this.#readers.map((read) => read(entity));
+    const values = new Array<FrozenValue>(this.#readers.length);
+    for (let place = 0; place < values.length; place += 1) {
+      const name = this.#plain[place];
+      values[place] =
+        name === undefined ? this.read(entity, place) : freeze((entity as Record<string, unknown>)[name]);
+    }
+    return values;
   }
 
   /** What names the object's row; undefined as long as a part of it has no value. */
@@ -67,7 +73,8 @@ function isStored(column: ColumnMetadata, { childEntityMetadatas }: EntityMetada
   return !column.isVirtual && !column.isVirtualProperty && !column.isDiscriminator && !isOfChild;
 }
 
-function isPlain({
+/** Nothing but a property: its value is stored as it is. */
+export function isPlain({
   embeddedMetadata,
   transformer,
   relationMetadata,

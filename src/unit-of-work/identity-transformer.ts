@@ -8,7 +8,7 @@ import { RawSqlResultsToEntityTransformer } from 'typeorm/query-builder/transfor
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import type { IdentityMap } from './identity-map.js';
 import type { LazyRelations } from './lazy-relations.js';
-import { fillColumns, type Meeting, refreshColumns, trackHydrated } from './loaded-columns.js';
+import { fillColumns, type Meeting, hydrate, refreshColumns } from './loaded-columns.js';
 import {
   assignRelation,
   fillRelation,
@@ -19,7 +19,8 @@ import {
 } from './loaded-relations.js';
 import { rootOf } from './property-roots.js';
 import { relationValue } from './relation-values.js';
-import { type Row, RowReader } from './row-reader.js';
+import type { Row, RowReader } from './row-reader.js';
+import { RowReaders } from './row-readers.js';
 import type { TrackedObject } from './tracked-object.js';
 import { dataSourceOf, transformerArguments } from './typeorm-versions.js';
 
@@ -31,31 +32,34 @@ export interface IdentityLoad {
   meetingOf(tracked: TrackedObject): Meeting;
 }
 
+const NONE: ReadonlySet<never> = new Set();
+
 export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   /** What was hydrated from these rows, what is led to before what leads to it. */
   readonly hydrated: TrackedObject[] = [];
   readonly #load: IdentityLoad;
-  readonly #fresh = new Set<TrackedObject>();
   /** How each object was met the first time; when its row comes again there is only to fill. */
-  readonly #meetings = new Map<TrackedObject, Meeting>();
-  readonly #readers = new Map<Alias, Map<EntityMetadata, RowReader>>();
-  readonly #asked: ReadonlySet<string>;
+  readonly #meetings = new Map<TrackedObject, Meeting | 'hydrate'>();
+  readonly #readers: RowReaders;
 
   constructor(expressionMap: QueryExpressionMap, relationIds: RelationIdLoadResult[], load: IdentityLoad) {
     super(...transformerArguments(expressionMap, dataSourceOf(load.runner), relationIds, load.runner));
     this.#load = load;
-    this.#asked = new Set(expressionMap.selects.map(({ selection }) => selection));
+    this.#readers = new RowReaders(expressionMap, this.driver, (alias, column) =>
+      this.buildAlias(alias, column),
+    );
   }
 
   /** Writes what was loaded for a relation in another way than by a join. */
   relate(tracked: TrackedObject, relation: RelationMetadata, value: unknown): void {
-    this.#relate(tracked, relation, value, this.#meetings.get(tracked) ?? 'fill');
+    const meeting = this.#meetings.get(tracked) ?? 'fill';
+    this.#relate(tracked, relation, value, meeting === 'hydrate' ? 'fill' : meeting);
   }
 
   /** Loading failed: what it began is not to be found, and what it began to refresh is not to be trusted. */
   giveUp(): void {
     for (const [tracked, meeting] of this.#meetings) {
-      if (this.#fresh.has(tracked)) this.#load.map.remove(tracked);
+      if (meeting === 'hydrate') this.#load.map.remove(tracked);
       else if (meeting !== 'fill') tracked.isExpired = true;
     }
   }
@@ -91,13 +95,12 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
       const { lazyRelations, runner } = this.#load;
       lazyRelations.enable(metadata.lazyRelations, entity, runner);
     }
-    this.transformColumns(rows, alias, entity, metadata);
-    const tracked = trackHydrated(entity, rows[0]!, this.#reader(alias, metadata), key);
-    this.#meetings.set(tracked, 'fill');
-    this.#fresh.add(tracked);
+    const reader = this.#readers.of(alias, metadata);
+    const tracked = hydrate(entity, rows[0]!, reader, key);
+    this.#meetings.set(tracked, 'hydrate');
     this.#load.map.add(tracked);
     this.#joinTracked(tracked, rows, alias, 'fill');
-    keepForeignKeys(tracked, rows[0]!, this.#reader(alias, metadata));
+    if (metadata.relations.length > 0) keepForeignKeys(tracked, rows[0]!, reader);
     this.hydrated.push(tracked);
     return entity;
   }
@@ -108,8 +111,8 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     if (state !== 'persistent') return entity;
     const meeting = this.#meetings.has(tracked) ? 'fill' : this.#meetingOf(tracked);
     if (!this.#meetings.has(tracked)) this.#meetings.set(tracked, meeting);
-    const reader = this.#reader(alias, shape.metadata);
-    const expired = new Set(tracked.expired);
+    const reader = this.#readers.of(alias, shape.metadata);
+    const expired = tracked.expired === undefined ? NONE : new Set(tracked.expired);
     if (meeting === 'fill') fillColumns(tracked, rows[0]!, reader);
     else this.#refresh(tracked, rows[0]!, reader, meeting);
     const joined = this.#joinTracked(tracked, rows, alias, meeting);
@@ -131,7 +134,14 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     tracked.isExpired = false;
   }
 
-  #joinTracked(tracked: TrackedObject, rows: Row[], alias: Alias, meeting: Meeting): Set<RelationMetadata> {
+  #joinTracked(
+    tracked: TrackedObject,
+    rows: Row[],
+    alias: Alias,
+    meeting: Meeting,
+  ): ReadonlySet<RelationMetadata> {
+    const { joinAttributes, relationIdAttributes } = this.expressionMap;
+    if (joinAttributes.length === 0 && relationIdAttributes.length === 0) return NONE;
     const { entity, shape } = tracked;
     const joined = new Set<RelationMetadata>();
     this.#join(rows, entity, alias, shape.metadata, (relation, value) => {
@@ -200,7 +210,9 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   }
 
   #keyOf(row: Row, alias: Alias): string | undefined {
-    return alias.metadata.tableType === 'view' ? undefined : this.#reader(alias, alias.metadata).keyOf(row);
+    return alias.metadata.tableType === 'view'
+      ? undefined
+      : this.#readers.of(alias, alias.metadata).keyOf(row);
   }
 
   /** With one table for a tree of classes the row says which; undefined where it was not asked. */
@@ -210,22 +222,6 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
     const value = rows[0]![this.buildAlias(name, discriminatorColumn.databaseName)];
     if (value === undefined) return childEntityMetadatas.length === 0 ? metadata : undefined;
     return childEntityMetadatas.find(({ discriminatorValue }) => discriminatorValue === value) ?? metadata;
-  }
-
-  #reader(alias: Alias, metadata: EntityMetadata): RowReader {
-    let readers = this.#readers.get(alias);
-    if (readers === undefined) this.#readers.set(alias, (readers = new Map()));
-    let reader = readers.get(metadata);
-    if (reader === undefined) {
-      const { name } = alias;
-      const ofQuery = {
-        nameOf: (column: { databaseName: string }) => this.buildAlias(name, column.databaseName),
-        isAsked: (column: { propertyPath: string }) =>
-          this.#asked.has(name) || this.#asked.has(`${name}.${column.propertyPath}`),
-      };
-      readers.set(metadata, (reader = new RowReader(metadata, ofQuery, this.driver)));
-    }
-    return reader;
   }
 }
 

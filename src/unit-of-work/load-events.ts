@@ -15,8 +15,11 @@ interface Audience {
 export async function broadcastLoads(runner: QueryRunner, loaded: readonly TrackedObject[]): Promise<void> {
   const told: TrackedObject[] = [];
   const waiting: unknown[] = [];
+  const subscribers = dataSourceOf(runner).subscribers.filter((one) => one.afterLoad !== undefined);
   for (const tracked of loaded) {
-    const calls = callsFor(runner, tracked);
+    // Nearly always nobody listens, to any of thousands.
+    if (subscribers.length === 0 && tracked.shape.metadata.afterLoadListeners.length === 0) continue;
+    const calls = callsFor(runner, subscribers, tracked);
     if (calls.length === 0) continue;
     told.push(tracked);
     const changed = new Set(tracked.changedColumns());
@@ -29,19 +32,19 @@ export async function broadcastLoads(runner: QueryRunner, loaded: readonly Track
   await Promise.all(waiting);
 }
 
-function callsFor(runner: QueryRunner, { entity, shape }: TrackedObject): (() => unknown)[] {
+function callsFor(
+  runner: QueryRunner,
+  subscribers: readonly EntitySubscriberInterface[],
+  { entity, shape }: TrackedObject,
+): (() => unknown)[] {
   const { metadata } = shape;
   const listeners = metadata.afterLoadListeners.filter((listener) => listener.isAllowed(entity));
   const audience = runner.broadcaster as unknown as Audience;
-  const subscribers = dataSourceOf(runner).subscribers.filter(
-    (subscriber) =>
-      subscriber.afterLoad !== undefined && audience.isAllowedSubscriber(subscriber, metadata.target),
-  );
   return [
     ...listeners.map((listener) => (): unknown => listener.execute(entity)),
-    ...subscribers.map(
-      (subscriber) => (): unknown => subscriber.afterLoad!(entity, loadEvent(runner, entity, metadata)),
-    ),
+    ...subscribers
+      .filter((subscriber) => audience.isAllowedSubscriber(subscriber, metadata.target))
+      .map((subscriber) => (): unknown => subscriber.afterLoad!(entity, loadEvent(runner, entity, metadata))),
   ];
 }
 

@@ -3,7 +3,7 @@ import { forgetAllExpired, forgetExpired } from './expired-properties.js';
 import type { FrozenValue } from './frozen-value.js';
 import { unloadRelation } from './loaded-relations.js';
 import { relationValue } from './relation-values.js';
-import { frozenAs, type Row, type RowReader } from './row-reader.js';
+import { type AskedColumn, frozenAs, type Row, type RowReader } from './row-reader.js';
 import { TrackedObject } from './tracked-object.js';
 
 /** How a row meets an object that is there already. */
@@ -14,41 +14,59 @@ export const MEETINGS = ['fill', 'refresh', 'renew', 'overwrite'] as const;
  */
 export type Meeting = (typeof MEETINGS)[number];
 
-/** Tracks what TypeORM has just hydrated from a row. */
-export function trackHydrated(entity: object, row: Row, reader: RowReader, key: string): TrackedObject {
-  const { metadata } = reader.shape;
-  for (const column of metadata.primaryColumns) {
-    // The key is in the query even where it was not asked for; TypeORM then leaves it out of the object.
-    const isMissing = !column.isVirtual && column.getEntityValue(entity) === undefined;
-    if (isMissing) column.setEntityValue(entity, reader.hydrate(column, row[reader.nameOf(column)]));
+/** Writes a row into a new object as TypeORM does, and tracks it: one pass for both. */
+export function hydrate(entity: object, row: Row, reader: RowReader, key: string): TrackedObject {
+  const { shape } = reader;
+  // As long as it will ever be: one that grows takes twice the memory.
+  const snapshot = new Array<FrozenValue>(reader.stored.length);
+  for (let place = 0; place < snapshot.length; place += 1) {
+    const asked = reader.stored[place];
+    const raw = asked === undefined ? undefined : row[asked.name];
+    if (raw === undefined) snapshot[place] = notAsked(entity, row, reader, place);
+    else {
+      const value = reader.hydrate(asked!.column, raw);
+      setValue(entity, asked!, value);
+      snapshot[place] = frozenAs(asked!.column, value);
+    }
   }
-  const tracked = new TrackedObject(entity, reader.shape, key);
-  forgetDefaults(tracked, row, reader);
-  return tracked;
-}
-
-/** What the constructor of a class gives to its properties was not loaded, and is not to be stored. */
-function forgetDefaults({ entity, shape, snapshot }: TrackedObject, row: Row, reader: RowReader): void {
-  for (const [place, column] of shape.columns.entries()) {
-    const name = reader.names[place];
-    const raw = name === undefined ? undefined : row[name];
-    // An embedded object that is null holds columns that are null.
-    if (raw === null) snapshot[place] ??= null;
-    if (raw !== undefined || column.isPrimary || snapshot[place] === undefined) continue;
-    column.setEntityValue(entity, undefined);
-    snapshot[place] = undefined;
+  for (const { column, name } of reader.others) {
+    const raw = row[name];
+    if (raw !== undefined) column.setEntityValue(entity, reader.hydrate(column, raw));
   }
   for (const relation of shape.metadata.relations) {
     if (relationValue(relation, entity) !== undefined) unloadRelation(relation, entity);
   }
+  return new TrackedObject(entity, shape, key, snapshot);
+}
+
+function setValue(entity: object, { column, property }: AskedColumn, value: unknown): void {
+  if (property === undefined) column.setEntityValue(entity, value);
+  else (entity as Record<string, unknown>)[property] = value;
+}
+
+/**
+ * What the constructor of a class gives to its properties was not loaded, and is not to be stored. A key is in the query
+ * even where it was not asked for; TypeORM then leaves it out of the object.
+ */
+function notAsked(entity: object, row: Row, reader: RowReader, place: number): FrozenValue {
+  const { shape } = reader;
+  const column = shape.columns[place]!;
+  if (column.isPrimary) {
+    const value = reader.hydrate(column, row[reader.nameOf(column)]);
+    column.setEntityValue(entity, value);
+    return frozenAs(column, value);
+  }
+  if (shape.read(entity, place) !== undefined) column.setEntityValue(entity, undefined);
+  return undefined;
 }
 
 /** What is loaded stays as it is; what is not a part of what is stored is always of the last query. */
 export function fillColumns(tracked: TrackedObject, row: Row, reader: RowReader): void {
   const { entity, shape, snapshot } = tracked;
   for (const { column, name, place } of reader.columns) {
+    if (place >= 0 && snapshot[place] !== undefined) continue;
     const raw = row[name];
-    if (raw === undefined || (place >= 0 && snapshot[place] !== undefined)) continue;
+    if (raw === undefined) continue;
     const value = reader.hydrate(column, raw);
     if (place >= 0) forgetExpired(tracked, shape.roots[place]!);
     // What was assigned before it was loaded is a change.

@@ -4,7 +4,7 @@ import type { EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers.js';
-import { type EntityShape, shapeOf } from './entity-shape.js';
+import { type EntityShape, isPlain, shapeOf } from './entity-shape.js';
 import { type FrozenValue, freeze } from './frozen-value.js';
 import { keyFrom } from './identity-key.js';
 
@@ -18,6 +18,8 @@ export interface AskedColumn {
   readonly name: string;
   /** In the shape; -1 for what is no part of what is stored. */
   readonly place: number;
+  /** Where the column is nothing but a property. */
+  readonly property: string | undefined;
 }
 
 /** Of an alias of the query. */
@@ -29,8 +31,11 @@ export interface AliasOfQuery {
 export class RowReader {
   readonly shape: EntityShape;
   readonly columns: readonly AskedColumn[];
-  /** The names of the shape's columns in the row; undefined for those that were not asked for. */
-  readonly names: readonly (string | undefined)[];
+  /** In the shape's order; undefined for those that were not asked for. */
+  readonly stored: readonly (AskedColumn | undefined)[];
+  /** What is no part of what is stored. */
+  readonly others: readonly AskedColumn[];
+  readonly #keyName: string | undefined;
   readonly #foreignKeys = new Map<RelationMetadata, readonly string[] | undefined>();
 
   constructor(
@@ -45,10 +50,12 @@ export class RowReader {
         column,
         name: alias.nameOf(column),
         place: this.shape.columns.indexOf(column),
+        property: isPlain(column) ? column.propertyName : undefined,
       }));
-    this.names = this.shape.columns.map(
-      (stored) => this.columns.find(({ column }) => column === stored)?.name,
-    );
+    this.stored = this.shape.columns.map((stored) => this.columns.find(({ column }) => column === stored));
+    this.others = this.columns.filter(({ place }) => place < 0);
+    const [key, ...more] = metadata.primaryColumns;
+    this.#keyName = key === undefined || more.length > 0 ? undefined : alias.nameOf(key);
   }
 
   /** The column's name in the rows of the query. */
@@ -64,6 +71,7 @@ export class RowReader {
   /** What names the row; undefined where it is not in the query, or nothing was joined. */
   keyOf(row: Row): string | undefined {
     const columns = this.shape.metadata.primaryColumns;
+    if (this.#keyName !== undefined) return this.#simpleKey(columns[0]!, row[this.#keyName]);
     return this.#key(
       columns,
       columns.map((column) => row[this.alias.nameOf(column)]),
@@ -90,6 +98,13 @@ export class RowReader {
     const names = isWhole ? columns.map((column) => this.alias.nameOf(column!)) : undefined;
     this.#foreignKeys.set(relation, names);
     return names;
+  }
+
+  /** Most keys are one column. */
+  #simpleKey(column: ColumnMetadata, value: unknown): string | undefined {
+    if (value === undefined || value === null) return undefined;
+    const hydrated = stored(column, this.hydrate(column, value));
+    return typeof hydrated === 'number' ? String(hydrated) : keyFrom([hydrated]);
   }
 
   #key(columns: readonly ColumnMetadata[], values: readonly unknown[]): string | undefined {

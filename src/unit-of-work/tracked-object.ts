@@ -23,18 +23,20 @@ export class TrackedObject {
   wasDeleted = false;
   /** `delete` was called; the next flush removes its row. */
   isMarkedDeleted = false;
-  /** In the order of the shape's columns; undefined: not loaded. */
-  snapshot: FrozenValue[];
-  /** Of the relations that were loaded, and of those whose keys the row told. */
-  readonly relations = new Map<RelationMetadata, RelationSnapshot>();
+  #relations: Map<RelationMetadata, RelationSnapshot> | undefined;
 
   constructor(
     readonly entity: object,
     readonly shape: EntityShape,
     /** What names its row; undefined for a new one whose key the database will make. */
     public key: string | undefined,
-  ) {
-    this.snapshot = shape.snapshotOf(entity);
+    /** In the order of the shape's columns; undefined: not loaded. */
+    public snapshot: FrozenValue[] = shape.snapshotOf(entity),
+  ) {}
+
+  /** Of the relations that were loaded, and of those whose keys the row told; most classes of many rows have none. */
+  get relations(): Map<RelationMetadata, RelationSnapshot> {
+    return (this.#relations ??= new Map());
   }
 
   /**

@@ -1,5 +1,6 @@
 /** STA, IDM, TRX: the basic life of an object, from add() to commit and rollback. */
 import { type SessionBase } from 'nestjs-scoped-session';
+import { QueryFailedError } from 'typeorm';
 import { beforeEach, expect, it } from 'vitest';
 import { ALL_KINDS, onEach } from '../support/databases.js';
 import { Address, User, type Users, users } from '../support/users.js';
@@ -71,7 +72,7 @@ onEach(ALL_KINDS, (database) => {
 
   it('TRX-01, TRX-04: a failed flush is rolled back at once', async () => {
     session.add(user({ name: 'again', nick: 'x' }));
-    await expect(session.flush()).rejects.toThrow();
+    await expect(session.flush()).rejects.toThrow(QueryFailedError);
     expect(test.recorder.transactionControl).toEqual(['BEGIN', 'ROLLBACK']);
     expect([session.isActive, session.inTransaction(), test.out]).toEqual([false, true, 0]);
     await expect(session.find(User)).rejects.toMatchObject({ code: 'SS_ERR_PENDING_ROLLBACK' });
