@@ -42,13 +42,10 @@ export class EntityShape {
   }
 
   snapshotOf(entity: object): FrozenValue[] {
-    const values = new Array<FrozenValue>(this.#readers.length);
-    for (let place = 0; place < values.length; place += 1) {
+    return this.#readers.map((read, place) => {
       const name = this.#plain[place];
-      values[place] =
-        name === undefined ? this.read(entity, place) : freeze((entity as Record<string, unknown>)[name]);
-    }
-    return values;
+      return name === undefined ? read(entity) : freeze((entity as Record<string, unknown>)[name]);
+    });
   }
 
   /** What names the object's row; undefined as long as a part of it has no value. */

@@ -17,18 +17,14 @@ export type Meeting = (typeof MEETINGS)[number];
 /** Writes a row into a new object as TypeORM does, and tracks it: one pass for both. */
 export function hydrate(entity: object, row: Row, reader: RowReader, key: string): TrackedObject {
   const { shape } = reader;
-  // As long as it will ever be: one that grows takes twice the memory.
-  const snapshot = new Array<FrozenValue>(reader.stored.length);
-  for (let place = 0; place < snapshot.length; place += 1) {
-    const asked = reader.stored[place];
+  // As long as it will ever be: a list that grows takes twice the memory.
+  const snapshot = reader.stored.map((asked, place) => {
     const raw = asked === undefined ? undefined : row[asked.name];
-    if (raw === undefined) snapshot[place] = notAsked(entity, row, reader, place);
-    else {
-      const value = reader.hydrate(asked!.column, raw);
-      setValue(entity, asked!, value);
-      snapshot[place] = frozenAs(asked!.column, value);
-    }
-  }
+    if (raw === undefined) return notAsked(entity, row, reader, place);
+    const value = reader.hydrate(asked!.column, raw);
+    setValue(entity, asked!, value);
+    return frozenAs(asked!.column, value);
+  });
   for (const { column, name } of reader.others) {
     const raw = row[name];
     if (raw !== undefined) column.setEntityValue(entity, reader.hydrate(column, raw));
