@@ -1,4 +1,4 @@
-/** Runs the benchmark's scripts, one for each claim: `--only requests|counts|scopes`, `--quick`; the rest goes to the scripts. */
+/** Runs the benchmark's scripts, one for each claim: `--only requests|counts|scopes|flush|loading`, `--quick`; the rest goes to the scripts. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,8 @@ const SCRIPTS = {
   requests: { file: 'requests.mjs', node: [] },
   counts: { file: 'counts.mjs', node: [] },
   scopes: { file: 'scopes.mjs', node: ['--expose-gc'] },
+  flush: { file: 'flush.mjs', node: ['--expose-gc'] },
+  loading: { file: 'loading.mjs', node: ['--expose-gc'] },
 };
 
 const given = process.argv.slice(2);
