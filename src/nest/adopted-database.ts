@@ -20,7 +20,7 @@ import type { Databases } from './databases.js';
 import { readEnvironment } from './environment.js';
 import { featureEntities } from './feature-providers.js';
 import { findDataSource, otherDataSources, type Ours } from './find-data-source.js';
-import type { ScopedSessionModuleOptions } from './module-options.js';
+import { OPTIONS_OF_SESSIONS, type ScopedSessionModuleOptions } from './module-options.js';
 import { dataSourceToken } from './tokens.js';
 
 /** What the module hands over; `dataSource` and `name` are known before any provider is made. */
@@ -76,13 +76,13 @@ export class AdoptedDatabase {
 
   /** The options came; they hold for sessions from now on, and none was made yet. */
   configure(options: ScopedSessionModuleOptions): this {
-    const { isolation, readOnly, begin, unrepeatableReads } = options;
     refuseLargerPool(this.dataSource, options);
     this.#options = options;
     this.site.databases.add(this, options);
     const { settleTimeoutMs } = this.site.databases.settings;
     this.#adoption.engine.configure(engineOptionsOf(options));
-    this.scoped.sessionFactory.configure({ isolation, readOnly, begin, unrepeatableReads, settleTimeoutMs });
+    const ofSessions = Object.fromEntries(OPTIONS_OF_SESSIONS.map((name) => [name, options[name]]));
+    this.scoped.sessionFactory.configure({ ...ofSessions, settleTimeoutMs });
     return this;
   }
 

@@ -51,12 +51,21 @@ export interface UnitOfWorkOptions {
   readonly drainTimeoutMs?: number;
 }
 
+/** What the sessions of a database have in common. */
+export const OPTIONS_OF_SESSIONS = [
+  'isolation',
+  'readOnly',
+  'begin',
+  'unrepeatableReads',
+  'unitOfWork',
+  'autoflush',
+  'expireOnCommit',
+] as const satisfies readonly (keyof SessionSettings)[];
+type OptionOfSessions = (typeof OPTIONS_OF_SESSIONS)[number];
+
 /** The options of `ScopedSessionModule.forRoot`. */
 export interface ScopedSessionModuleOptions
-  extends
-    UnitOfWorkOptions,
-    EngineOptions,
-    Pick<SessionSettings, 'isolation' | 'readOnly' | 'begin' | 'unrepeatableReads'> {
+  extends UnitOfWorkOptions, EngineOptions, Pick<SessionSettings, OptionOfSessions> {
   /** The database's name, for `@Session(name)`. Default `default`. */
   readonly name?: string;
   /** A DataSource, TypeORM's options for one, or the injection token of one. Default: found in the application. */
@@ -100,6 +109,9 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   readOnly: SESSION_RULES.readOnly,
   begin: SESSION_RULES.begin,
   unrepeatableReads: SESSION_RULES.unrepeatableReads,
+  unitOfWork: SESSION_RULES.unitOfWork,
+  autoflush: SESSION_RULES.autoflush,
+  expireOnCommit: SESSION_RULES.expireOnCommit,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

@@ -263,6 +263,9 @@ const WRONG: readonly (readonly [string, object, string])[] = [
   ['an unknown isolation level', { isolation: 'SNAPSHOT' }, 'isolation of ScopedSessionModule.forRoot'],
   ['SQL in place of an isolation level', { isolation: 'SERIALIZABLE; DROP TABLE note' }, 'isolation'],
   ['a readOnly that is no boolean', { readOnly: 1 }, 'true or false, not 1'],
+  ['an autoflush that is no boolean', { autoflush: 'no' }, 'true or false'],
+  ['an expireOnCommit that is no boolean', { expireOnCommit: 0 }, 'true or false, not 0'],
+  ['an unknown unitOfWork', { unitOfWork: 'all' }, 'session, everything, off'],
   ['an empty name', { name: '' }, 'a text that is not empty'],
   ['an unknown repository mode', { repositories: 'plain' }, '"join", "leave"'],
 ];
