@@ -265,7 +265,7 @@ const WRONG: readonly (readonly [string, object, string])[] = [
   ['a readOnly that is no boolean', { readOnly: 1 }, 'true or false, not 1'],
   ['an autoflush that is no boolean', { autoflush: 'no' }, 'true or false'],
   ['an expireOnCommit that is no boolean', { expireOnCommit: 0 }, 'true or false, not 0'],
-  ['an unknown unitOfWork', { unitOfWork: 'all' }, 'session, everything, off'],
+  ['an unknown unitOfWork', { unitOfWork: 'all' }, '"session", "everything", "off"'],
   ['an empty name', { name: '' }, 'a text that is not empty'],
   ['an unknown repository mode', { repositories: 'plain' }, '"join", "leave"'],
 ];
