@@ -89,6 +89,8 @@ export class LoadingSession extends TrackingSession {
     return promised(this, async () => {
       const { lock } = refreshOptions(options);
       const tracked = unitOfWorkOf(this).persistent(entity);
+      // Refused before the object's changes are given up.
+      transactionOf(this).tracking.touch();
       await refresh(managerOf(this), tracked, properties, lock);
     });
   }
