@@ -14,6 +14,7 @@ import {
   selectRow,
 } from '../unit-of-work/index.js';
 import { bindingOf, promised, transactionOf, unitOfWorkOf } from './session-core.js';
+import { getOptions, refreshOptions } from './object-options.js';
 import type { GetOptions, Identifier, RowLock, SessionQuery } from './session-objects-api.js';
 import { TrackingSession } from './tracking-session.js';
 
@@ -23,9 +24,10 @@ export class LoadingSession extends TrackingSession {
   get<E extends ObjectLiteral>(
     target: EntityTarget<E>,
     identifier: Identifier,
-    options: GetOptions<E> = {},
+    given?: GetOptions<E>,
   ): Promise<E | null> {
     return promised(this, async () => {
+      const options = getOptions(given);
       const metadata = metadataOf(this, target);
       const identity = identify(metadata, identifier);
       const transaction = transactionOf(this);
@@ -82,11 +84,14 @@ export class LoadingSession extends TrackingSession {
   refresh(
     entity: object,
     properties?: readonly string[],
-    options: { readonly lock?: RowLock } = {},
+    options?: { readonly lock?: RowLock },
   ): Promise<void> {
     return promised(this, async () => {
+      const { lock } = refreshOptions(options);
       const tracked = unitOfWorkOf(this).persistent(entity);
-      await refresh(managerOf(this), tracked, properties, options.lock);
+      // Refused before the object's changes are given up.
+      transactionOf(this).tracking.touch();
+      await refresh(managerOf(this), tracked, properties, lock);
     });
   }
 

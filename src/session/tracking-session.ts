@@ -6,6 +6,7 @@ import {
   type ObjectInspection,
   type UnitOfWork,
 } from '../unit-of-work/index.js';
+import { mergeOptions } from './object-options.js';
 import { promised, SessionCore, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
 import type { SessionUnitOfWork } from './session-objects-api.js';
 
@@ -32,9 +33,9 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
     this.#using().delete(entity);
   }
 
-  async merge<E extends object>(entity: E, options: { readonly load?: boolean } = {}): Promise<E> {
+  async merge<E extends object>(entity: E, options?: { readonly load?: boolean }): Promise<E> {
     this.#using();
-    return promised(this, () => transactionOf(this).tracking.merge(entity, options));
+    return promised(this, async () => transactionOf(this).tracking.merge(entity, mergeOptions(options)));
   }
 
   expunge(entity: object): void {

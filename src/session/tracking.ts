@@ -66,7 +66,7 @@ export class Tracking implements TrackedObjects {
 
   async merge<E extends object>(entity: E, { load = true }: { readonly load?: boolean }): Promise<E> {
     // What it is compared with must be what is stored.
-    if (this.isConcernedBy()) await this.flush();
+    if (load && this.isConcernedBy()) await this.flush();
     const merge = new Merge(this.work, this.manager, load);
     return this.withoutAutoflush(() => merge.merge(entity)) as Promise<E>;
   }

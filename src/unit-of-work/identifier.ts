@@ -20,7 +20,15 @@ export function identify(metadata: EntityMetadata, identifier: unknown): Identit
     throw new InvalidParameterError(
       `The identifier of a ${metadata.name} is null or undefined in part: it names no row. Check it before get().`,
     );
+  if (metadata.primaryColumns.some((column) => Number.isNaN(numberOf(column.getEntityValue(where)))))
+    throw new InvalidParameterError(
+      `The identifier of a ${metadata.name} has NaN or an invalid date in it: it names no row. Check it before get().`,
+    );
   return { where, key };
+}
+
+function numberOf(value: unknown): unknown {
+  return value instanceof Date ? value.getTime() : value;
 }
 
 function fromValues(metadata: EntityMetadata, values: readonly unknown[]): ObjectLiteral {

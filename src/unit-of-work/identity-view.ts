@@ -2,6 +2,7 @@
 import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
 import { identify } from './identifier.js';
 import type { IdentityMap } from './identity-map.js';
+import { isOf } from './loading.js';
 
 /** The objects that a session has loaded, by class and key. */
 export class IdentityView {
@@ -26,7 +27,8 @@ export class IdentityView {
   get<E extends ObjectLiteral>(target: EntityTarget<E>, identifier: unknown): E | undefined {
     const metadata = this.#dataSource.getMetadata(target);
     const tracked = this.#map.get(metadata, identify(metadata, identifier).key);
-    return tracked?.state === 'persistent' ? (tracked.entity as E) : undefined;
+    if (tracked?.state !== 'persistent' || !isOf(metadata, tracked.entity)) return undefined;
+    return tracked.entity as E;
   }
 
   /** In the order of their loading. */

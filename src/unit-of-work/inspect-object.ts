@@ -9,7 +9,7 @@ export interface ObjectInspection {
   readonly state: ObjectState;
   /** The values of the primary key of its row; undefined for what has none. */
   readonly identity: ObjectLiteral | undefined;
-  /** Its row was deleted, and the deletion committed. */
+  /** A flush deleted its row, and was not rolled back. */
   readonly wasDeleted: boolean;
   /** The properties that throw when they are read, until the object is refreshed. */
   readonly expired: readonly string[];
@@ -33,7 +33,7 @@ export function inspectObject(entity: object): ObjectInspection {
   return {
     state,
     identity: isStored ? shape.metadata.getEntityIdMap(entity) : undefined,
-    wasDeleted,
+    wasDeleted: wasDeleted || state === 'deleted',
     expired: [...expired],
     changed: isStored ? changedProperties(tracked) : [],
   };

@@ -4,7 +4,7 @@ import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { RelationLoader } from 'typeorm/query-builder/RelationLoader.js';
 import { DetachedInstanceError } from '../errors.js';
 import type { IdentityMap } from './identity-map.js';
-import { keepRelation } from './loaded-relations.js';
+import { keepRelation, propertiesOf } from './loaded-relations.js';
 import { trackedOf } from './stamp.js';
 
 export class LazyRelations extends RelationLoader {
@@ -18,6 +18,35 @@ export class LazyRelations extends RelationLoader {
   /** Puts accessors on an object that ask this loader, in place of those of the DataSource's own. */
   enable(relations: readonly RelationMetadata[], entity: ObjectLiteral, runner: QueryRunner): void {
     for (const relation of relations) this.enableLazyLoad(relation, entity, runner);
+  }
+
+  /** TypeORM's own getter keeps a load that failed for ever, and makes a second promise of it, which nobody can catch. */
+  override enableLazyLoad(relation: RelationMetadata, entity: ObjectLiteral, runner?: QueryRunner): void {
+    super.enableLazyLoad(relation, entity, runner);
+    const accessor = Object.getOwnPropertyDescriptor(entity, relation.propertyName)!;
+    const [value, isLoaded, loading] = propertiesOf(relation) as [string, string, string];
+    const load = async (owner: ObjectLiteral): Promise<unknown> => {
+      const found = await this.load(relation, owner, runner);
+      return relation.isOneToMany || relation.isManyToMany ? found : (found[0] ?? null);
+    };
+    const get = function (this: ObjectLiteral): unknown {
+      if (this[isLoaded] === true || this[value] !== undefined || this[loading] !== undefined)
+        return accessor.get!.call(this);
+      const promise = load(this);
+      this[loading] = promise;
+      const settle = (loaded: ObjectLiteral): void => {
+        // Something else was assigned meanwhile.
+        if (this[loading] !== promise) return;
+        delete this[loading];
+        Object.assign(this, loaded);
+      };
+      promise.then(
+        (found) => settle({ [value]: found, [isLoaded]: true }),
+        () => settle({}),
+      );
+      return promise;
+    };
+    Object.defineProperty(entity, relation.propertyName, { ...accessor, get });
   }
 
   override async load(...given: Parameters<RelationLoader['load']>): Promise<ObjectLiteral[]> {

@@ -73,6 +73,7 @@ export function fillColumns(tracked: TrackedObject, row: Row, reader: RowReader)
 
 export function refreshColumns(tracked: TrackedObject, row: Row, reader: RowReader, how: Meeting): void {
   const { entity, shape, snapshot } = tracked;
+  const expired = new Set(tracked.expired);
   forgetAllExpired(tracked);
   const kept = new Set(how === 'overwrite' ? [] : tracked.changedColumns());
   const seen = new Map<number, FrozenValue>();
@@ -85,7 +86,12 @@ export function refreshColumns(tracked: TrackedObject, row: Row, reader: RowRead
   }
   for (const [place, column] of shape.columns.entries()) {
     if (seen.has(place)) snapshot[place] = seen.get(place);
-    else if (how === 'renew' && !column.isPrimary) {
+    // What was assigned, and stored, after it was expired is known.
+    else if (
+      how === 'renew' &&
+      !column.isPrimary &&
+      (expired.has(shape.roots[place]!) || snapshot[place] === undefined)
+    ) {
       snapshot[place] = undefined;
       if (!kept.has(place) && shape.read(entity, place) !== undefined)
         column.setEntityValue(entity, undefined);

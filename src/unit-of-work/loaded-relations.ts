@@ -7,8 +7,8 @@ import type { Row, RowReader } from './row-reader.js';
 import { giveToJson } from './to-json.js';
 import type { TrackedObject } from './tracked-object.js';
 
-/** A lazy relation is three properties behind an accessor, which is never touched. */
-function propertiesOf({ isLazy, propertyName }: RelationMetadata): readonly string[] {
+/** A lazy relation is three properties behind an accessor, which is never touched: its value, whether it is there, its loading. */
+export function propertiesOf({ isLazy, propertyName }: RelationMetadata): readonly string[] {
   return isLazy ? ['', 'has_', 'promise_'].map((prefix) => `__${prefix}${propertyName}__`) : [propertyName];
 }
 

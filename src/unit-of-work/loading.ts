@@ -51,7 +51,8 @@ export async function selectRow(
 /** An expired object whose row turned out to be gone is forgotten. */
 export function forgetGone({ map }: UnitOfWork, metadata: EntityMetadata, { key }: Identity): void {
   const known = map.get(metadata, key);
-  if (known?.isExpired !== true) return;
+  // The row of another class of the tree is there, and was not asked for.
+  if (known?.isExpired !== true || !isOf(metadata, known.entity)) return;
   map.remove(known);
   known.state = 'detached';
 }

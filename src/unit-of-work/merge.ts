@@ -29,7 +29,7 @@ export class Merge {
     const known = this.#merged.get(source);
     if (known !== undefined) return known;
     const own = this.work.map.of(source);
-    if (own !== undefined) return source;
+    if (own !== undefined && (this.loads || own.state !== 'pending')) return source;
     if (!this.loads) this.#refuseUnloaded(source, shape);
     const target = await this.#targetFor(source, shape);
     this.#merged.set(source, target);

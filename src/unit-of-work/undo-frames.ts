@@ -73,6 +73,11 @@ export class UndoFrames {
     return tracked.state === 'deleted' && this.#frames.some(({ deleted }) => deleted.has(tracked));
   }
 
+  /** What a rollback would bring back. */
+  get deleted(): TrackedObject[] {
+    return this.#frames.flatMap(({ deleted }) => [...deleted]).filter(({ state }) => state === 'deleted');
+  }
+
   /** A rollback will not bring it back. */
   forget(tracked: TrackedObject): void {
     for (const { created, deleted, changed } of this.#frames)

@@ -62,7 +62,7 @@ export class UnitOfWork {
   }
 
   expungeAll(): void {
-    for (const tracked of this.map) this.expunge(tracked.entity);
+    for (const { entity } of [...this.map, ...this.undo.deleted]) this.expunge(entity);
   }
 
   /** The object has no row any more, as far as it knows: it can be added as a new one. */

@@ -1,4 +1,4 @@
-/** STA, IDM, TRX: the basic life of an object, from add() to commit and rollback. */
+/** TRX, MRG: a first look at objects in a failed flush, in a savepoint and in a merge. */
 import { type SessionBase } from 'nestjs-scoped-session';
 import { QueryFailedError } from 'typeorm';
 import { beforeEach, expect, it } from 'vitest';
@@ -14,41 +14,6 @@ onEach(ALL_KINDS, (database) => {
   beforeEach(async () => {
     test = await users(database);
     session = test.factory.create();
-  });
-
-  it('LIF-02, LIF-03, LIF-04, LIF-05: add, flush, flush, commit', async () => {
-    const three = user({ name: 'three' });
-    session.add(three);
-    expect([session.inTransaction(), test.out, state(three)]).toEqual([true, 0, 'pending']);
-    await session.flush();
-    expect(test.recorder.transactionControl).toEqual(['BEGIN']);
-    expect(test.recorder.rowStatements).toHaveLength(1);
-    expect([test.out, three.id, state(three)]).toEqual([1, 3, 'persistent']);
-    test.recorder.take();
-    await session.flush();
-    expect(test.recorder.take()).toEqual([]);
-    await session.commit();
-    expect(test.recorder.transactionControl).toEqual(['COMMIT']);
-    expect([test.out, session.inTransaction()]).toEqual([0, false]);
-    expect(await test.names()).toEqual(['one', 'two', 'three']);
-  });
-
-  it('a change is stored by commit(), and taken back by rollback()', async () => {
-    const one = await session.getOrFail(User, 1);
-    one.name = 'uno';
-    expect([...session.dirty]).toEqual([one]);
-    await session.commit();
-    expect(await test.names()).toEqual(['uno', 'two']);
-    one.name = 'eins';
-    expect(session.inTransaction()).toBe(true);
-    await session.flush();
-    await session.rollback();
-    expect(() => one.name).toThrow(/session.refresh/);
-    await session.refresh(one);
-    expect(one.name).toBe('uno');
-    await session.close();
-    expect(state(one)).toBe('detached');
-    expect(await test.names()).toEqual(['uno', 'two']);
   });
 
   it('TRX-12: a savepoint takes back what was done inside it', async () => {
@@ -94,15 +59,6 @@ onEach(ALL_KINDS, (database) => {
     await session.commit();
     expect(merged.addresses[0]!.id).toBe(1);
     expect(await test.names()).toEqual(['merged', 'two']);
-    await session.close();
-  });
-
-  it('autoflush comes before what may read it, and not before the rest', async () => {
-    session.add(user({ name: 'three' }));
-    expect(await session.count(Address)).toBe(0);
-    expect(session.new.size).toBe(1);
-    expect(await session.query(User, 'u').where("u.name = 'three'").getCount()).toBe(1);
-    expect(await session.manager.count(User)).toBe(3);
     await session.close();
   });
 });

@@ -43,7 +43,7 @@ export class Address {
   @Column({ type: 'varchar', length: 50 })
   email!: string;
 
-  @ManyToOne(() => User, (user) => user.addresses)
+  @ManyToOne(() => User, (user) => user.addresses, { cascade: ['insert'], orphanedRowAction: 'delete' })
   @JoinColumn({ name: 'user_id' })
   user!: User;
 }
