@@ -100,16 +100,25 @@ onEach(ALL_KINDS, (database) => {
   });
 
   it('MRG-08: an object of this session is returned itself, marked for deletion or not', async () => {
-    const { session } = test;
+    const session = test.create({ autoflush: false });
     const one = await session.getOrFail(User, 1);
     one.name = 'uno';
     test.take();
     expect(await session.merge(one)).toBe(one);
-    expect(one.name).toBe('uno');
     session.delete(one);
     expect(await session.merge(one)).toBe(one);
-    await session.rollback();
+    expect([one.name, session.deleted.size, test.sent()]).toEqual(['uno', 1, []]);
     await session.close();
+  });
+
+  it('one whose row was deleted is merged as a new one', async () => {
+    const { session } = test;
+    const one = await session.getOrFail(User, 1);
+    session.delete(one);
+    const merged = await session.merge(one);
+    expect([merged === one, test.state(one), test.state(merged)]).toEqual([false, 'deleted', 'pending']);
+    await session.commit();
+    expect(await test.names()).toEqual(['one', 'two']);
   });
 
   it('MRG-09: a pending one is stored first, and returned itself', async () => {
@@ -136,7 +145,9 @@ onEach(ALL_KINDS, (database) => {
       const { session } = test;
       const source = await detached(test);
       source.name = 'uno';
-      await expect(session.merge(source, { load: false })).rejects.toThrow('does not support changed objects');
+      await expect(session.merge(source, { load: false })).rejects.toThrow(
+        'does not support changed objects',
+      );
       const fresh = session.merge(user({ id: 1, name: 'x' }), { load: false });
       await expect(fresh).rejects.toThrow(ObjectStateError);
       expect([session.identityMap.size, test.sent()]).toEqual([0, []]);
@@ -152,7 +163,12 @@ onEach(ALL_KINDS, (database) => {
         'persistent',
         'detached',
       ]);
-      expect([merged.id, merged.name, merged.nick, session.isModified(merged)]).toEqual([1, 'one', 'x', false]);
+      expect([merged.id, merged.name, merged.nick, session.isModified(merged)]).toEqual([
+        1,
+        'one',
+        'x',
+        false,
+      ]);
       await session.flush();
       expect(test.sent()).toEqual([]);
       expect(await session.get(User, 1)).toBe(merged);
@@ -181,7 +197,8 @@ onEach(ALL_KINDS, (database) => {
       return ticket;
     });
     await session.close();
-    const ticket = (values: Partial<Ticket>): Ticket => Object.assign(new Ticket(), { id, title: 'b', ...values });
+    const ticket = (values: Partial<Ticket>): Ticket =>
+      Object.assign(new Ticket(), { id, title: 'b', ...values });
     const error: unknown = await session.merge(ticket({ version: 7 })).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(StaleDataError);
     expect((error as Error).message).toContain('Version 7 of the merged Ticket is not version 1 of its row');

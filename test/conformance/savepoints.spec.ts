@@ -190,7 +190,11 @@ onEach(ALL_KINDS, (database) => {
         expect((refusal as PendingRollbackError).cause).toBe(failure);
       }
       await nested.rollback();
-      expect([session.isActive, test.state(four), test.state(again)]).toEqual([true, 'transient', 'transient']);
+      expect([session.isActive, test.state(four), test.state(again)]).toEqual([
+        true,
+        'transient',
+        'transient',
+      ]);
       expect(await session.count(User)).toBe(3);
       await session.commit();
       expect(test.recorder.transactionControl).toEqual([

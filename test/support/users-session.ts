@@ -1,6 +1,6 @@
 /** A session on the tables of the conformance rows, and the questions that the rows of objects ask of it. */
 import type { SessionBase, SessionFactoryOptions } from 'nestjs-scoped-session';
-import { beforeEach } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import type { TestDatabase } from './databases.js';
 import { inShort } from './flushing.js';
 import { User, type Users, users, type UsersOptions } from './users.js';
@@ -16,7 +16,7 @@ export interface UsersSession extends Users {
   take(): void;
 }
 
-/** Fresh for each test. */
+/** Fresh for each test, and closed after it: one that failed must not keep the tables of the next. */
 export function usersSession(database: TestDatabase, options: UsersOptions = {}): UsersSession {
   let test: Users;
   let session: SessionBase;
@@ -24,6 +24,7 @@ export function usersSession(database: TestDatabase, options: UsersOptions = {})
     test = await users(database, options);
     session = test.factory.create();
   });
+  afterEach(() => session.close());
   return {
     get session() {
       return session;
