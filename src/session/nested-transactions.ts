@@ -46,6 +46,9 @@ export const NO_OBJECTS: TrackedObjects = {
   rolledBackTo: nothing,
 };
 
+const IN_FLUSH =
+  "A savepoint that stays open can't be opened here; flush() is already in progress. Use beginNested(fn).";
+
 /** Shared by all transactions that have none. */
 const NONE: readonly Savepoint[] = [];
 
@@ -62,6 +65,7 @@ export class NestedTransactions implements NestedWork {
   /** Opens a savepoint that stays until its handle, or one around it, ends. */
   async open(isolation?: string): Promise<Savepoint> {
     const { block } = this.transaction;
+    if (block.isFlushing) throw new IllegalStateChangeError(IN_FLUSH);
     return this.transaction.admit(async () => {
       const savepoint = await this.#begin(isolation);
       block.opened(savepoint);

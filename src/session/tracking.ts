@@ -77,7 +77,14 @@ export class Tracking implements TrackedObjects {
       throw new IllegalStateChangeError("flush() can't be called here; the session is already flushing.");
     state.refuseAfterEnd(turns.block.isEnding);
     state.refuseSpoilt();
-    if (this.isDirty) await turns.admit(() => this.flushInTurn());
+    if (!this.isDirty) return;
+    await turns.inTurn(async () => {
+      state.refuseSpoilt();
+      // What came first may have stored it: there is nothing to begin a transaction for.
+      if (!this.isDirty) return;
+      state.enter();
+      await this.flushInTurn();
+    });
   }
 
   /** For whoever has the turn already. Returns whether anything was sent. */

@@ -69,8 +69,9 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
     return this.#tracking;
   }
 
+  /** A flush has its objects in hand: a savepoint inside it is for what else is sent there. */
   get objects(): TrackedObjects {
-    return this.#tracking ?? NO_OBJECTS;
+    return this.#tracking === undefined || this.block.isFlushing ? NO_OBJECTS : this.#tracking;
   }
 
   /** False where objects are loaded as TypeORM loads them. */
@@ -188,6 +189,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   }
 
   undoFlush(error: unknown): Promise<void> {
+    this.pending.failed(error);
     return this.#end.undoFlush(error);
   }
 
