@@ -13,6 +13,7 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
   readonly #key = Symbol('unit of work');
   readonly #logger = new Logger('ScopedSessionModule');
   #isDraining = false;
+  readonly #warned = new Set<string>();
   #optionsOf: UnitOfWorkSettings | undefined;
   #cached: EndingOptions | undefined;
   #whenEmpty: () => void = () => undefined;
@@ -57,12 +58,19 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
     if (this.#optionsOf !== settings) {
       const { commit, settleTimeoutMs, rollbackOn } = settings;
       this.#optionsOf = settings;
-      this.#cached = { commit, settleTimeoutMs, rollbackOn, warn: this.warn };
+      this.#cached = { commit, settleTimeoutMs, rollbackOn, warn: this.warn, warnOnce: this.warnOnce };
     }
     return this.#cached!;
   }
 
   readonly warn = (message: string): void => this.#logger.warn(message);
+
+  /** For what a handler does at every request: it names the handler, so that there are not many. */
+  readonly warnOnce = (message: string): void => {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.warn(message);
+  };
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
   async beforeApplicationShutdown(): Promise<void> {

@@ -29,7 +29,7 @@ export class Databases {
     return this.#settings;
   }
 
-  /** In the order of their registration, which is the order of their commits. */
+  /** In the order of their `forRoot()`, which is the order of their commits, whichever of them was there first. */
   get scoped(): readonly ScopedSession[] {
     return this.#scoped;
   }
@@ -47,7 +47,8 @@ export class Databases {
 
   add(database: Database, options: ScopedSessionModuleOptions): void {
     this.#byName.set(database.name, database);
-    this.#scoped.push(database.scoped);
+    const known = [...this.#byName.values()].filter((one) => one !== undefined);
+    this.#scoped.splice(0, Infinity, ...known.map(({ scoped }) => scoped));
     for (const key of Object.keys(UNIT_OF_WORK_RULES) as (keyof UnitOfWorkOptions)[]) {
       if (options[key] === undefined) continue;
       const other = this.#setBy.get(key);

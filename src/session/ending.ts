@@ -31,6 +31,8 @@ export interface EndingOptions {
   readonly settleTimeoutMs: number;
   readonly rollbackOn?: RollbackOn | undefined;
   readonly warn: Warn;
+  /** The same of what every unit of work of a handler does. */
+  readonly warnOnce?: Warn;
 }
 
 /** Whoever has the sessions of the running code's scope. */
@@ -235,9 +237,9 @@ export class Ending {
     for (const { state } of kept) state.refuseSpoilt();
     const { storesAtEnd = true } = optionsOf(this.scope);
     if (storesAtEnd) await storeAll(kept);
-    else warnOfUnflushed(kept, this.options.warn);
+    else warnOfUnflushed(kept, this.options.warnOnce ?? this.options.warn);
     for (const transaction of kept) {
-      // One database after the other, in the order of their registration.
+      // One database after the other, in the order in which they were set up.
       const lastCheck = (): void => refuseUnfinished(transaction);
       // oxlint-disable-next-line no-await-in-loop
       await transaction.commit({ lastCheck, flushes: storesAtEnd, expires: false });
