@@ -1,6 +1,6 @@
 /** STA: every operation on an object in every state, one case each, as SQLAlchemy has them. */
 import { describe, expect, it } from 'vitest';
-import { ALL_KINDS, onEach } from '../support/databases.js';
+import { KINDS, onEach } from '../support/databases.js';
 import { type Place, type State, stateTable } from '../support/state-table.js';
 import type { User } from '../support/users.js';
 
@@ -170,7 +170,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
 };
 
-onEach(ALL_KINDS, (database) => {
+onEach(KINDS, (database) => {
   const table = stateTable(database);
 
   describe.each(Object.entries(TABLE))('%s', (_operation, { operate, cells }) => {
