@@ -116,6 +116,8 @@ export {
   type ScopeOptions,
   ROW_LOCKS,
   UNIT_OF_WORK_MODES,
+  type BulkInsertOptions,
+  type BulkSaveOptions,
   type EntityClass,
   type GetOptions,
   type Identifier,

@@ -21,6 +21,8 @@ export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions
 export { SessionBase } from './session.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';
 export {
+  type BulkInsertOptions,
+  type BulkSaveOptions,
   type EntityClass,
   type GetOptions,
   type Identifier,

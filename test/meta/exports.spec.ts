@@ -107,6 +107,8 @@ const TYPES = {
     'AbortPolicy',
     'BeginMode',
     'BeginOptions',
+    'BulkInsertOptions',
+    'BulkSaveOptions',
     'CommitMode',
     'DatabaseFamily',
     'EngineOptions',
