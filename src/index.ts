@@ -121,6 +121,8 @@ export {
   type EntityClass,
   type GetOptions,
   type Identifier,
+  type MakeQuery,
+  type QueryProperty,
   type RowLock,
   type SessionApi,
   type SessionClass,
