@@ -21,6 +21,8 @@ export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions
 export { SessionBase } from './session.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';
 export {
+  type BulkInsertOptions,
+  type BulkSaveOptions,
   type EntityClass,
   type GetOptions,
   type Identifier,
@@ -31,6 +33,7 @@ export {
   type SessionUnitOfWork,
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
+export type { MakeQuery, QueryProperty } from './query-property.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';

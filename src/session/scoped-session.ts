@@ -1,12 +1,15 @@
 /** ScopedSession: the current scope's session behind one object, SQLAlchemy's scoped_session. */
+import type { ObjectLiteral } from 'typeorm';
 import { readOptions, text } from '../engine/index.js';
 import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
 import { passOn } from './pass-on.js';
+import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
 import { type RetryOptions, retryRule, withRetry } from './retry.js';
 import { SCOPE_RULES, type ScopeOptions } from './scope-options.js';
 import type { SessionApi } from './session-api.js';
+import type { SessionQuery } from './session-objects-api.js';
 import { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
@@ -152,6 +155,41 @@ export class ScopedSession extends PassedOn {
     const { retry, ...own } = readOptions('independently', options, RUN_RULES);
     const work = { label: 'scopedSession.independently', ...own };
     return withRetry((counted) => this.#place.independently(fn, { ...work, counted }), retry);
+  }
+
+  /**
+   * Describes a property of a class of entities whose value is a new query of the current scope's session each time it is
+   * read; a class that extends it queries itself. SQLAlchemy's `query_property`.
+   *
+   * @param make - makes something else of the builder; gets it and the class
+   * @throws when it is read: `SS_ERR_NO_ACTIVE_SCOPE`, `SS_ERR_INVALID_PARAMETER` on anything else than a class
+   *
+   * @example
+   * ```ts
+   * import type { ScopedSession, SessionQuery } from 'nestjs-scoped-session';
+   * import { Column, Entity, PrimaryColumn } from 'typeorm';
+   *
+   * @Entity()
+   * export class User {
+   *   declare static readonly query: SessionQuery<User>;
+   *
+   *   @PrimaryColumn()
+   *   name!: string;
+   *
+   *   @Column()
+   *   active!: boolean;
+   * }
+   *
+   * export const addQuery = (session: ScopedSession) =>
+   *   Object.defineProperty(User, 'query', session.queryProperty());
+   * export const activeUsers = () => User.query.where({ active: true }).getMany();
+   * ```
+   */
+  queryProperty<E extends ObjectLiteral>(): QueryProperty<SessionQuery<E>>;
+  queryProperty<E extends ObjectLiteral, Query>(make: MakeQuery<E, Query>): QueryProperty<Query>;
+  queryProperty<E extends ObjectLiteral>(make?: MakeQuery<E, unknown>): QueryProperty<unknown> {
+    if (make !== undefined) requireFunction(make, 'The argument of queryProperty');
+    return queryProperty<E, unknown>((owner) => this.query(owner), make ?? ((builder) => builder));
   }
 
   /** The session that `scope` has. @internal */

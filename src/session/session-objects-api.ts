@@ -1,5 +1,6 @@
 /** What a session offers for objects: loading them, saying what is to become of them, and asking how they are. */
 import type {
+  DeepPartial,
   EntityTarget,
   FindManyOptions,
   FindOneOptions,
@@ -41,6 +42,22 @@ export type RowLock = (typeof ROW_LOCKS)[number];
 export interface SessionQuery<E extends ObjectLiteral> extends SelectQueryBuilder<E> {
   /** Overwrites objects that are loaded already, unflushed changes included. */
   populateExisting(): this;
+}
+
+/** Options of `bulkSaveObjects`. */
+export interface BulkSaveOptions {
+  /** Keys and whatever else the database makes of new rows are written into the objects, which are detached then. Default false. */
+  readonly returnDefaults?: boolean;
+  /** Of objects that were loaded, stores only what was changed since. Default true. */
+  readonly updateChangedOnly?: boolean;
+}
+
+/** Options of `bulkInsertMappings`. */
+export interface BulkInsertOptions {
+  /** Keys and whatever else the database makes of new rows are written into the mappings. Default false. */
+  readonly returnDefaults?: boolean;
+  /** Stores null where a mapping says null; else the column's default, as where it says nothing. Default false. */
+  readonly renderNulls?: boolean;
 }
 
 /** Loading: what these return is tracked, and one object per row. */
@@ -133,6 +150,41 @@ export interface SessionUnitOfWork {
    *   called
    */
   flush(): Promise<void>;
+  /**
+   * Stores objects with as few statements as possible, in their order: an INSERT for new ones, an UPDATE for those that were
+   * loaded. Nothing is tracked, no listener or subscriber hears of it, nothing cascades, nothing else is flushed, and the
+   * objects stay as they are: a change stored here is a change still to the session that has the object.
+   *
+   * @throws as `flush()`; `SS_ERR_OBJECT_STATE` for an object that was added, `SS_ERR_UNMAPPED_INSTANCE`
+   *
+   * @example
+   * ```ts
+   * import type { Session } from 'nestjs-scoped-session';
+   * export const importAll = (session: Session, notes: object[]) =>
+   *   session.bulkSaveObjects(notes, { returnDefaults: true });
+   * ```
+   */
+  bulkSaveObjects(entities: Iterable<object>, options?: BulkSaveOptions): Promise<void>;
+  /**
+   * The same of new rows, for which there are values only: columns and relations that have one, by their properties.
+   *
+   * @throws as `flush()`; `SS_ERR_INVALID_PARAMETER` before anything is sent, naming properties that the class has not
+   */
+  bulkInsertMappings<E extends ObjectLiteral>(
+    target: EntityTarget<E>,
+    mappings: Iterable<DeepPartial<E>>,
+    options?: BulkInsertOptions,
+  ): Promise<void>;
+  /**
+   * The same of rows that are there: each mapping has the whole primary key, and what is to be changed. With the version in
+   * it, the row must still have that version. Objects that are loaded keep what they hold: `refresh` them.
+   *
+   * @throws as `flush()`; `SS_ERR_INVALID_PARAMETER` before anything is sent, `SS_ERR_STALE_DATA` where a row is not there
+   */
+  bulkUpdateMappings<E extends ObjectLiteral>(
+    target: EntityTarget<E>,
+    mappings: Iterable<DeepPartial<E>>,
+  ): Promise<void>;
   /** Runs `fn`; queries from inside it do not flush. */
   noAutoflush<T>(fn: () => T): T;
   /** The object is as if it was new. */

@@ -1,14 +1,23 @@
 /** The part of a session that says what is to be stored, and how its objects are. */
+import type { DeepPartial, EntityTarget, ObjectLiteral } from 'typeorm';
+import { flag, readOptions, type Rules } from '../engine/index.js';
 import { InvalidParameterError, requireFunction } from '../errors.js';
 import {
+  type BulkRow,
   IdentityView,
   inspectObject,
   type ObjectInspection,
+  rowsOfObjects,
+  rowsToInsert,
+  rowsToUpdate,
   type UnitOfWork,
 } from '../unit-of-work/index.js';
 import { mergeOptions } from './object-options.js';
 import { promised, SessionCore, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
-import type { SessionUnitOfWork } from './session-objects-api.js';
+import type { BulkInsertOptions, BulkSaveOptions, SessionUnitOfWork } from './session-objects-api.js';
+
+const SAVE_RULES: Rules<BulkSaveOptions> = { returnDefaults: flag, updateChangedOnly: flag };
+const INSERT_RULES: Rules<BulkInsertOptions> = { returnDefaults: flag, renderNulls: flag };
 
 export class TrackingSession extends SessionCore implements SessionUnitOfWork {
   get autoflush(): boolean {
@@ -87,6 +96,39 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
     return promised(this, () => transactionOf(this).tracking.flush());
   }
 
+  bulkSaveObjects(entities: Iterable<object>, options?: BulkSaveOptions): Promise<void> {
+    const name = 'bulkSaveObjects';
+    return this.#bulk(name, () => {
+      const { returnDefaults = false, updateChangedOnly = true } = readOptions(name, options, SAVE_RULES);
+      requireIterable(entities, name);
+      return [rowsOfObjects(unitOfWorkOf(this), entities, updateChangedOnly), returnDefaults];
+    });
+  }
+
+  bulkInsertMappings<E extends ObjectLiteral>(
+    target: EntityTarget<E>,
+    mappings: Iterable<DeepPartial<E>>,
+    options?: BulkInsertOptions,
+  ): Promise<void> {
+    const name = 'bulkInsertMappings';
+    return this.#bulk(name, ({ dataSource }) => {
+      const { returnDefaults = false, renderNulls = false } = readOptions(name, options, INSERT_RULES);
+      requireIterable(mappings, name);
+      return [rowsToInsert(dataSource, target, mappings, renderNulls), returnDefaults];
+    });
+  }
+
+  bulkUpdateMappings<E extends ObjectLiteral>(
+    target: EntityTarget<E>,
+    mappings: Iterable<DeepPartial<E>>,
+  ): Promise<void> {
+    const name = 'bulkUpdateMappings';
+    return this.#bulk(name, ({ dataSource }) => {
+      requireIterable(mappings, name);
+      return [rowsToUpdate(dataSource, target, mappings), false];
+    });
+  }
+
   noAutoflush<T>(fn: () => T): T {
     requireFunction(fn, 'The argument of noAutoflush');
     return transactionOf(this).tracking.withoutAutoflush(fn);
@@ -100,6 +142,17 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
     unitOfWorkOf(this).makeTransientToDetached(entity);
   }
 
+  /** What is given is checked, and copied, at the call. */
+  #bulk(name: string, read: (work: UnitOfWork) => [rows: BulkRow[], returnDefaults: boolean]): Promise<void> {
+    return promised(this, async () => {
+      const transaction = transactionOf(this);
+      transaction.refuseAfterEnd();
+      transaction.refuseReadOnly(`${name}()`);
+      const { tracking } = transaction;
+      await tracking.bulk(`${name}()`, ...read(tracking.work));
+    });
+  }
+
   /** To look needs no transaction. */
   #objects(): UnitOfWork | undefined {
     return startedTransactionOf(this)?.startedTracking?.work;
@@ -111,4 +164,9 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
     transaction.refuseUntracked();
     return transaction.tracking.touch();
   }
+}
+
+function requireIterable(given: unknown, name: string): void {
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given) return;
+  throw new InvalidParameterError(`${name} takes an array, or something else to go through.`);
 }

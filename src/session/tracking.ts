@@ -3,10 +3,12 @@ import type { EntityManager, QueryRunner } from 'typeorm';
 import { FlushError, IllegalStateChangeError } from '../errors.js';
 import { currentFrame, runInFrame } from '../scope/index.js';
 import {
+  type BulkRow,
   concernsUnflushed,
   flush,
   IDENTITY,
   Merge,
+  storeRows,
   trackingManager,
   UnitOfWork,
 } from '../unit-of-work/index.js';
@@ -72,12 +74,9 @@ export class Tracking implements TrackedObjects {
   }
 
   async flush(): Promise<void> {
-    const { state, turns } = this.transaction;
-    if (turns.block.isFlushing)
-      throw new IllegalStateChangeError("flush() can't be called here; the session is already flushing.");
-    state.refuseAfterEnd(turns.block.isEnding);
-    state.refuseSpoilt();
+    this.#refuseStoring('flush()');
     if (!this.isDirty) return;
+    const { state, turns } = this.transaction;
     await turns.inTurn(async () => {
       state.refuseSpoilt();
       // What came first may have stored it: there is nothing to begin a transaction for.
@@ -87,20 +86,22 @@ export class Tracking implements TrackedObjects {
     });
   }
 
+  /** Sends rows that no tracked object stands for; when that fails it is undone as a flush is. */
+  async bulk(name: string, rows: readonly BulkRow[], returnDefaults: boolean): Promise<void> {
+    this.#refuseStoring(name);
+    const { queryRunner, turns } = this.transaction;
+    if (rows.length === 0) return;
+    await turns.admit(() => this.#store(() => storeRows(queryRunner, rows, returnDefaults)));
+  }
+
   /** For whoever has the turn already. Returns whether anything was sent. */
   async flushInTurn(): Promise<boolean> {
     if (!this.isDirty) return false;
-    const { turns, warn } = this.transaction;
+    const { queryRunner, warn } = this.transaction;
     const { map, undo } = this.work;
-    const block = new WorkBlock('flush', turns.block);
-    try {
-      const flushed = await turns.inBlock(block, () => flush(map, this.transaction.queryRunner, { warn }));
-      if (flushed !== undefined) undo.record(flushed);
-      return flushed !== undefined;
-    } catch (error) {
-      await this.transaction.undoFlush(error);
-      throw error;
-    }
+    const flushed = await this.#store(() => flush(map, queryRunner, { warn }));
+    if (flushed !== undefined) undo.record(flushed);
+    return flushed !== undefined;
   }
 
   /** Until nothing is left: what subscribers add belongs to the transaction too. */
@@ -133,6 +134,24 @@ export class Tracking implements TrackedObjects {
 
   rolledBackTo(number: number): void {
     this.work.undo.rolledBackTo(number);
+  }
+
+  async #store<T>(send: () => Promise<T>): Promise<T> {
+    const { turns } = this.transaction;
+    try {
+      return await turns.inBlock(new WorkBlock('flush', turns.block), send);
+    } catch (error) {
+      await this.transaction.undoFlush(error);
+      throw error;
+    }
+  }
+
+  #refuseStoring(name: string): void {
+    const { state, turns } = this.transaction;
+    if (turns.block.isFlushing)
+      throw new IllegalStateChangeError(`${name} can't be called here; the session is already flushing.`);
+    state.refuseAfterEnd(turns.block.isEnding);
+    state.refuseSpoilt();
   }
 
   /** Calls from inside `fn` do not flush before they ask. */

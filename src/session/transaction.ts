@@ -86,6 +86,11 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
     );
   }
 
+  refuseReadOnly(name: string): void {
+    if (this.transactionOptions().readOnly !== true) return;
+    throw new IllegalStateChangeError(`${name} can't be called here: ${this.label} is read-only.`);
+  }
+
   /** Begun, or about to be: there is something to store. */
   get isInTransaction(): boolean {
     return this.state.hasBegun || this.#tracking?.isDirty === true;

@@ -2,11 +2,13 @@
 import type { ObjectLiteral } from 'typeorm';
 import { InvalidOptionError } from '../errors.js';
 import type { Registry } from '../scope/index.js';
+import { FakeObjectSession } from './fake-object-session.js';
+import { type FakeObjectsOptions, unknown } from './fake-objects.js';
 import {
   type EntityClass,
   type SessionQuery,
   ScopedSession,
-  SessionBase,
+  type SessionBase,
   sessionFactory,
   type SessionPlace,
   StatementResult,
@@ -35,17 +37,29 @@ export type FakeEvent = (typeof FAKE_EVENTS)[number];
 /**
  * A session, and a `ScopedSession` to inject in its place, that sends nothing and writes down what it was asked.
  *
+ * `get`, `find` and their kin answer from the given objects and those that were added, by plain values (`{ owner: 'Ada' }`);
+ * operators, relations in conditions and the query builder are refused with an error that says so. `add`, `delete`, `merge`
+ * and `flush` keep lists: no key is made, nothing cascades, a change of an object is there at once and stays.
+ *
  * @param answers - what statements answer; left out, no rows
+ * @param options - `objects`, as if they were stored; `key`, what names an object's row, by default its `id`
  *
  * @example
  * ```ts
  * import { fakeSession } from 'nestjs-scoped-session/testing';
- * const { session, statements } = fakeSession(() => [{ cents: 5 }]);
+ * class Account {
+ *   constructor(readonly id: number, public cents: number) {}
+ * }
+ * const { session, statements } = fakeSession(() => [{ cents: 5 }], { objects: [new Account(1, 100)] });
+ * const account = await session.getOrFail(Account, 1);
  * await session.scalar('SELECT cents FROM account WHERE id = :id', { id: 1 });
- * console.log(statements);
+ * console.log(account.cents, statements);
  * ```
  */
-export function fakeSession(answers: FakeAnswers = () => undefined): {
+export function fakeSession(
+  answers: FakeAnswers = () => undefined,
+  options: FakeObjectsOptions = {},
+): {
   readonly session: SessionBase;
   readonly scopedSession: ScopedSession;
   readonly statements: FakeStatement[];
@@ -59,17 +73,18 @@ export function fakeSession(answers: FakeAnswers = () => undefined): {
       return answers(statement);
     },
     (event) => events.push(event),
+    options,
   );
   return { session, scopedSession: new FakeScopedSession(session), statements, events };
 }
 
-class FakeSession extends SessionBase {
+class FakeSession extends FakeObjectSession {
   readonly #answer: FakeAnswers;
   readonly #note: (event: FakeEvent) => void;
   #hasBegun = false;
 
-  constructor(answer: FakeAnswers, note: (event: FakeEvent) => void) {
-    super(undefined);
+  constructor(answer: FakeAnswers, note: (event: FakeEvent) => void, options: FakeObjectsOptions) {
+    super(options);
     this.#answer = answer;
     this.#note = note;
   }
@@ -85,15 +100,18 @@ class FakeSession extends SessionBase {
 
   override async commit(): Promise<void> {
     this.#hasBegun = false;
+    this.objects.flush();
     this.#note('commit');
   }
 
   override async rollback(): Promise<void> {
     this.#hasBegun = false;
+    this.objects.rollback();
     this.#note('rollback');
   }
 
   override async close(): Promise<void> {
+    this.objects.rollback();
     if (this.#hasBegun) await this.rollback();
   }
 
@@ -128,7 +146,7 @@ class FakeSession extends SessionBase {
   override query<T = unknown>(sql: string, positional?: readonly unknown[]): Promise<T>;
   override query(sql: unknown, positional?: unknown): unknown {
     if (typeof sql === 'string') return this.#query(sql, positional);
-    throw new InvalidOptionError('A fake session has no query builder: it has no database.');
+    throw unknown('a query builder');
   }
 
   async #query(sql: string, positional: unknown = []): Promise<unknown> {

@@ -7,4 +7,5 @@ export {
   type FakeEvent,
   type FakeStatement,
 } from './fake-session.js';
+export type { FakeObjectsOptions } from './fake-objects.js';
 export { withSession } from './with-session.js';

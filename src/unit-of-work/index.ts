@@ -1,6 +1,7 @@
 /** The unit-of-work room: one object per row, what was changed, and how that is stored. */
 export { type EntityShape, shapeOf } from './entity-shape.js';
 export { concernsUnflushed } from './autoflush.js';
+export { rowsOfObjects, rowsToInsert, rowsToUpdate, storeRows, type BulkRow } from './bulk.js';
 export { expire } from './expire.js';
 export { identify, type Identity } from './identifier.js';
 export { IdentityView } from './identity-view.js';

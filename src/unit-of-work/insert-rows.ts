@@ -16,18 +16,22 @@ export interface RowToInsert {
   readonly values: RowValues;
 }
 
-/** Rows of one class, in their order: those that follow each other and have the same columns go together. */
+/**
+ * Rows of one class, in their order: those that follow each other and have the same columns go together.
+ *
+ * @param writes - left out where nobody wants to know what the database makes of them
+ */
 export async function insertRows(
   runner: QueryRunner,
   rows: readonly RowToInsert[],
-  writes: EntityWrites,
+  writes: EntityWrites | undefined,
 ): Promise<void> {
   for (const group of groupsOf(rows)) {
     const columns = [...group[0]!.values.keys()];
     const { shape } = group[0]!.tracked;
-    const made = shape.metadata
-      .getInsertionReturningColumns()
-      .filter((column) => shape.columns.includes(column) && !columns.includes(column));
+    const made = (writes === undefined ? [] : shape.metadata.getInsertionReturningColumns()).filter(
+      (column) => shape.columns.includes(column) && !columns.includes(column),
+    );
     for (const chunk of inChunks(group, columns.length)) {
       for (const part of await partsOf(chunk, columns, made, runner)) {
         // One statement after the other: they share a connection, and the keys come in this order.
@@ -48,7 +52,7 @@ async function insertPart(
   runner: QueryRunner,
   rows: readonly RowToInsert[],
   { columns, made, shape }: Insertion,
-  writes: EntityWrites,
+  writes: EntityWrites | undefined,
 ): Promise<void> {
   const { driver } = dataSourceOf(runner);
   const text = new StatementText(driver);
@@ -57,6 +61,7 @@ async function insertPart(
     `INSERT INTO ${text.table(shape.metadata)}${valuesOf(text, rows, columns)}` +
     (isReturned ? ` RETURNING ${text.names(made)}` : '');
   const answer = await runner.query(sql, text.parameters, true);
+  if (writes === undefined) return;
   for (const { tracked, values } of rows) takeOver(tracked, values, writes);
   if (isReturned)
     return takeReturned(driver, rows, made, answer.records as Record<string, unknown>[], writes);

@@ -1,5 +1,5 @@
 /** Stores objects of one class: with statements of our own, and through TypeORM where somebody listens or it must be. */
-import type { QueryRunner } from 'typeorm';
+import type { Driver, EntityMetadata, QueryRunner } from 'typeorm';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { Subject } from 'typeorm/persistence/Subject.js';
 import { databaseEntity } from './database-entity.js';
@@ -153,13 +153,18 @@ export class RowStore {
   }
 }
 
-/** Trees are kept in more than one row, of which all change when one is moved; these types are written with functions. */
+/** Trees are kept in more than one row, of which all change when one is moved. */
 function needsTypeOrm(write: Write, { tracked, base }: RowOf, runner: QueryRunner, walk: DirtyWalk): boolean {
-  const { columns, treeParentRelation: parent } = tracked.shape.metadata;
-  const { driver } = dataSourceOf(runner);
-  const { spatialTypes = [] } = driver as { spatialTypes?: readonly unknown[] };
+  const { metadata } = tracked.shape;
+  const { treeParentRelation: parent } = metadata;
   return (
     (parent !== undefined && (write !== 'update' || isEndChanged(parent, tracked, base, walk))) ||
-    columns.some(({ type }) => spatialTypes.includes(type) || (type === 'jsonb' && isSqlite(driver)))
+    isWrittenWithFunctions(metadata, dataSourceOf(runner).driver)
   );
+}
+
+/** Whether a column has a type whose values TypeORM puts into a function. */
+export function isWrittenWithFunctions({ columns }: EntityMetadata, driver: Driver): boolean {
+  const { spatialTypes = [] } = driver as { spatialTypes?: readonly unknown[] };
+  return columns.some(({ type }) => spatialTypes.includes(type) || (type === 'jsonb' && isSqlite(driver)));
 }

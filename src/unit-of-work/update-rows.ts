@@ -17,11 +17,15 @@ export interface RowToUpdate {
   readonly values: RowValues;
 }
 
-/** Rows of one class. */
+/**
+ * Rows of one class.
+ *
+ * @param writes - left out where nobody wants to know what the database makes of them
+ */
 export async function updateRows(
   runner: QueryRunner,
   rows: readonly RowToUpdate[],
-  writes: EntityWrites,
+  writes: EntityWrites | undefined,
 ): Promise<void> {
   for (const group of groupsOf(rows)) {
     const columns = [...group[0]!.values.keys()];
@@ -37,7 +41,7 @@ async function updateChunk(
   runner: QueryRunner,
   rows: readonly RowToUpdate[],
   columns: readonly ColumnMetadata[],
-  writes: EntityWrites,
+  writes: EntityWrites | undefined,
 ): Promise<void> {
   const { metadata, columns: all } = rows[0]!.tracked.shape;
   const { versionColumn, updateDateColumn } = metadata;
@@ -52,6 +56,7 @@ async function updateChunk(
   const sql = `UPDATE ${text.table(metadata)} SET ${changes.join(', ')} WHERE ${text.anyOf(found)}`;
   const { affected } = await runner.query(sql, text.parameters, true);
   if (affected !== rows.length) throw staleUpdate(metadata.tableName, rows.length, affected);
+  if (writes === undefined) return;
   const made = all.filter(
     (column) => column.asExpression !== undefined || (isDated && column === updateDateColumn),
   );

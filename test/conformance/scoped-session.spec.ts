@@ -1,16 +1,20 @@
 /** SCO: scopedSession behaves as SQLAlchemy's scoped_session. */
 import {
   currentScope,
+  InvalidParameterError,
+  NoActiveScopeError,
   runInScope,
   scopedSession,
-  type ScopedSession,
+  ScopedSession,
   SessionAlreadyPresentError,
   SessionBase,
+  type SessionQuery,
 } from 'nestjs-scoped-session';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { SelectQueryBuilder } from 'typeorm';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { kill } from '../support/plain-and-ours.js';
-import { connectionNumber, INSERT_USER, type Users, users } from '../support/users.js';
+import { connectionNumber, INSERT_USER, User, type Users, users } from '../support/users.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const THREE = { name: 'three', nick: null };
@@ -131,14 +135,113 @@ onEach(ALL_KINDS, (database) => {
     expect(await test.names()).toEqual(['one', 'two', 'four']);
   });
 
-  it('SCO-18: passes every member of the row on that there is so far', () => {
-    const row = ['begin', 'beginNested', 'close', 'reset', 'commit', 'connection', 'execute', 'getBind'];
-    const more = ['query', 'rollback', 'scalar', 'scalars'];
-    for (const name of [...row, ...more])
-      expect([
-        name,
-        typeof Object.getOwnPropertyDescriptor(Object.getPrototypeOf(scoped) as object, name)?.value,
-      ]).toEqual([name, 'function']);
+  it('SCO-18: passes every member of the row on, and every other one, inherited ones and the iterator too', () => {
+    const row = ['has', 'add', 'addAll', 'begin', 'beginNested', 'close', 'reset', 'commit', 'connection'];
+    row.push(
+      'delete',
+      'execute',
+      'expire',
+      'expireAll',
+      'expunge',
+      'expungeAll',
+      'flush',
+      'get',
+      'getOrFail',
+    );
+    row.push('getBind', 'isModified', 'bulkSaveObjects', 'bulkInsertMappings', 'bulkUpdateMappings', 'merge');
+    row.push('query', 'refresh', 'rollback', 'scalar', 'scalars');
+    const passedOn = Object.getOwnPropertyDescriptors(ScopedSession.prototype) as PropertyDescriptorMap;
+    for (const name of [...row, Symbol.iterator])
+      expect([name, typeof passedOn[name]?.value]).toEqual([name, 'function']);
+    for (const name of ['autoflush', 'dirty', 'deleted', 'new', 'identityMap', 'isActive', 'info'])
+      expect([name, typeof passedOn[name]?.get]).toEqual([name, 'function']);
+    const members: string[] = [];
+    let prototype = SessionBase.prototype as object;
+    while (prototype !== Object.prototype) {
+      members.push(...Object.getOwnPropertyNames(prototype));
+      prototype = Object.getPrototypeOf(prototype) as object;
+    }
+    expect(members).toContain('bulkSaveObjects');
+    expect(members.filter((name) => !(name in passedOn))).toEqual(['toJSON']);
+  });
+
+  it('SCO-18: members that are inherited work on the session of the scope', async () => {
+    await runInScope(async () => {
+      const user = Object.assign(new User(), { name: 'three' });
+      scoped.add(user);
+      expect([scoped.has(user), scoped.current().has(user)]).toEqual([true, true]);
+      expect([...scoped]).toEqual([user]);
+      expect([...scoped.new]).toEqual([user]);
+      await scoped.commit();
+      expect(await scoped.get(User, 3)).toBe(user);
+    });
+    expect(await test.names()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('SCO-20: autoflush that is set on the scoped session is set on the session', async () => {
+    await runInScope(async () => {
+      expect(scoped.autoflush).toBe(true);
+      scoped.autoflush = false;
+      expect(scoped.current().autoflush).toBe(false);
+      scoped.add(Object.assign(new User(), { name: 'three' }));
+      expect(await scoped.count(User)).toBe(2);
+      scoped.autoflush = true;
+      expect(await scoped.count(User)).toBe(3);
+    });
+    expect(await test.names()).toEqual(['one', 'two']);
+  });
+
+  it('SCO-23: a query property gives another query at each reading, of the session that the scope has', async () => {
+    class Owner extends User {
+      declare static readonly query: SessionQuery<User>;
+    }
+    Object.defineProperty(User, 'query', scoped.queryProperty());
+    onTestFinished(() => void Reflect.deleteProperty(User, 'query'));
+    const of = (owner: typeof User): SessionQuery<User> => (owner as typeof Owner).query;
+    await runInScope(async () => {
+      const [first, second] = [of(User), of(User)];
+      expect(first).not.toBe(second);
+      expect(first.alias).toBe('User');
+      const one = await first.where('User.id = 1').getOneOrFail();
+      expect([scoped.has(one), await second.getCount()]).toEqual([true, 2]);
+      const before = scoped.queryRunner;
+      await scoped.remove();
+      const after = of(User) as SessionQuery<User> & { queryRunner: unknown };
+      expect(after.queryRunner).toBe(scoped.queryRunner);
+      expect(after.queryRunner).not.toBe(before);
+      const again = await after.where('User.id = 1').getOneOrFail();
+      expect(again).not.toBe(one);
+      expect(scoped.has(again)).toBe(true);
+      // A class that extends it is the class that is asked for.
+      expect(() => of(Owner)).toThrow('No metadata for "Owner"');
+      expect(() => Reflect.get(User, 'query', {})).toThrow(InvalidParameterError);
+    });
+    expect(() => of(User)).toThrow(NoActiveScopeError);
+  });
+
+  it('SCO-24: a query property of one’s own, beside the default one', async () => {
+    class Query {
+      constructor(
+        readonly builder: SessionQuery<User>,
+        readonly owner: unknown,
+      ) {}
+      named(name: string): Promise<User | null> {
+        return this.builder.where({ name }).getOne();
+      }
+    }
+    const own = scoped.queryProperty<User, Query>((builder, of) => new Query(builder, of));
+    Object.defineProperties(User, { query: scoped.queryProperty<User>(), own });
+    onTestFinished(() => {
+      for (const name of ['query', 'own']) Reflect.deleteProperty(User, name);
+    });
+    await runInScope(async () => {
+      const asked = User as typeof User & { readonly query: SessionQuery<User>; readonly own: Query };
+      expect(asked.own).toBeInstanceOf(Query);
+      expect(asked.own.owner).toBe(User);
+      expect((await asked.own.named('two'))?.id).toBe(2);
+      expect(asked.query).toBeInstanceOf(SelectQueryBuilder);
+    });
+    expect(() => scoped.queryProperty('User' as never)).toThrow('must be a function');
   });
 
   it('SCO-22: two scoped sessions over one factory have a session each', async () => {

@@ -107,6 +107,8 @@ const TYPES = {
     'AbortPolicy',
     'BeginMode',
     'BeginOptions',
+    'BulkInsertOptions',
+    'BulkSaveOptions',
     'CommitMode',
     'DatabaseFamily',
     'EngineOptions',
@@ -118,12 +120,14 @@ const TYPES = {
     'HandlerOptions',
     'Identifier',
     'IsolationLevel',
+    'MakeQuery',
     'ObjectInspection',
     'ObjectState',
     'Outcome',
     'PoolCounters',
     'PoolOptions',
     'PrePingMode',
+    'QueryProperty',
     'Registry',
     'RepositoryMode',
     'ResetMode',
@@ -155,7 +159,7 @@ const TYPES = {
     'UnitOfWorkOptions',
     'Warn',
   ],
-  'src/testing/index.ts': ['FakeAnswer', 'FakeAnswers', 'FakeEvent', 'FakeStatement'],
+  'src/testing/index.ts': ['FakeAnswer', 'FakeAnswers', 'FakeEvent', 'FakeObjectsOptions', 'FakeStatement'],
 } as const;
 
 const ENTRIES = ['src/index.ts', 'src/testing/index.ts'] as const;
