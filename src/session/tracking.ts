@@ -4,6 +4,7 @@ import { FlushError, IllegalStateChangeError } from '../errors.js';
 import { currentFrame, runInFrame } from '../scope/index.js';
 import {
   concernsUnflushed,
+  dataSourceOf,
   FollowedWrites,
   FollowingBroadcaster,
   flush,
@@ -50,7 +51,7 @@ export class Tracking implements TrackedObjects {
     autoflush: boolean,
   ) {
     const { queryRunner, savepoints } = transaction;
-    const { dataSource } = queryRunner.manager;
+    const dataSource = dataSourceOf(queryRunner.manager);
     this.autoflush = autoflush;
     this.work = new UnitOfWork(dataSource);
     this.manager = trackingManager(dataSource, queryRunner);

@@ -42,16 +42,17 @@ async function load(
   objects: readonly TrackedObject[],
   outdated: Outdated,
 ): Promise<ReadonlySet<object>> {
-  const columns = new Set([
-    ...metadata.primaryColumns,
-    ...objects.flatMap((tracked) => loadedMembers(tracked).columns),
-  ]);
-  const relations = new Set(objects.flatMap((tracked) => outdated.get(tracked) ?? []));
+  const { name, target } = metadata;
   const builder = manager
-    .createQueryBuilder(metadata.target, metadata.name)
+    .createQueryBuilder(target, name)
     .whereInIds(objects.map((tracked) => keyMapOf(tracked)));
+  // Whole rows: where they lead to is said by columns that are no properties.
+  const hidden = objects
+    .flatMap((tracked) => loadedMembers(tracked).columns)
+    .filter(({ isSelect }) => !isSelect);
+  for (const { propertyPath } of new Set(hidden)) builder.addSelect(`${name}.${propertyPath}`);
+  const relations = new Set(objects.flatMap((tracked) => outdated.get(tracked) ?? []));
   builder.setFindOptions({
-    select: treeOf([...columns].map(({ propertyPath }) => propertyPath)),
     relations: treeOf([...relations].map(({ propertyPath }) => propertyPath)),
     relationLoadStrategy: 'query',
     loadEagerRelations: false,

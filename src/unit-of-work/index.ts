@@ -20,4 +20,5 @@ export { takeRelations } from './relation-values.js';
 export { UnitOfWork } from './unit-of-work.js';
 export { giveToJson } from './to-json.js';
 export { OBJECT_STATES, type ObjectState, TrackedObject } from './tracked-object.js';
+export { dataSourceOf } from './typeorm-versions.js';
 export { withoutCycles } from './without-cycles.js';
