@@ -5,7 +5,7 @@ import { type Method, own } from './own-members.js';
 import { nestedTransaction } from './session-runner.js';
 import type { RunAs } from './backend.js';
 import type { Engine } from './engine.js';
-import type { NestedWork } from './runner-owner.js';
+import { type NestedWork, PERSISTENCE_METHODS } from './runner-owner.js';
 
 /** What an adopted DataSource asks at every use. */
 export interface AdoptionSeam {
@@ -15,6 +15,8 @@ export interface AdoptionSeam {
   currentWork(): NestedWork | undefined;
   /** Somebody asked for a runner of their own. */
   independentRunnerAsked(): void;
+  /** A query builder that was made, as whoever has its runner wants it. */
+  built<Builder>(builder: Builder): Builder;
   /** Runs `fn` with `runner` as the current one. */
   runAs: RunAs;
 }
@@ -31,6 +33,7 @@ const PLAIN: AdoptionSeam = {
   currentRunner: () => undefined,
   currentWork: () => undefined,
   independentRunnerAsked: () => undefined,
+  built: (builder) => builder,
   runAs: (_runner, fn) => fn(),
 };
 
@@ -90,9 +93,11 @@ function install(adopted: Adopted): () => void {
       return manager;
     },
     createQueryBuilder: (entity, alias, runner) =>
-      alias === undefined || alias === ''
-        ? createQueryBuilder!.call(dataSource, entity ?? current())
-        : createQueryBuilder!.call(dataSource, entity, alias, runner ?? current()),
+      adopted.seam.built(
+        alias === undefined || alias === ''
+          ? createQueryBuilder!.call(dataSource, entity ?? current())
+          : createQueryBuilder!.call(dataSource, entity, alias, runner ?? current()),
+      ),
     query: (sql, parameters, runner) => query!.call(dataSource, sql, parameters, runner ?? current()),
     createQueryRunner: (mode) => {
       adopted.seam.independentRunnerAsked();
@@ -138,11 +143,29 @@ function joinManager(manager: EntityManager, adopted: Adopted): () => void {
     // A repository keeps the runner of the moment it was made in; these are shared by all moments.
     getRepository: (target) => unbound(getRepository!.call(manager, target) as Repository<never>),
     getTreeRepository: (target) => unbound(getTreeRepository!.call(manager, target) as Repository<never>),
+    ...persistence(manager, adopted),
   });
   return () => {
     undo();
     delete (manager as { queryRunner?: QueryRunner }).queryRunner;
   };
+}
+
+/** A session has something to say of what is stored past it: its own manager does it. */
+function persistence(manager: EntityManager, adopted: Adopted): Record<string, Method> {
+  const plain = manager as unknown as Record<string, Method>;
+  const members = PERSISTENCE_METHODS.map((name) => {
+    const method = plain[name]!;
+    return [
+      name,
+      (...given: unknown[]) => {
+        const current = adopted.seam.currentRunner()?.manager as unknown as
+          Record<string, Method> | undefined;
+        return current === undefined ? method.apply(manager, given) : current[name]!(...given);
+      },
+    ];
+  });
+  return Object.fromEntries(members) as Record<string, Method>;
 }
 
 type NestedTransaction = ReturnType<typeof nestedTransaction>;

@@ -47,6 +47,6 @@ export {
 } from './pool-options.js';
 export { RawConnection } from './raw-connection.js';
 export { LinkedList } from './linked-list.js';
-export type { NestedWork, RunnerOwner, Spoilt } from './runner-owner.js';
+export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

@@ -25,12 +25,26 @@ export interface RunnerOwner {
   /** Every use of the connection passes here: it waits its turn, or is refused. */
   admit<T>(use: () => Promise<T>): Promise<T>;
   /** The same for a statement; what it may have to see is stored first. */
-  admitStatement<T>(sql: string, send: () => Promise<T>): Promise<T>;
+  admitStatement<T>(sql: string, send: () => Promise<T>, parameters?: unknown): Promise<T>;
   /** Keeps the end of the transaction waiting for `done`. */
   awaitBeforeEnd(done: Promise<unknown>): void;
   /** The running statement took the transaction with it. */
   spoilt(what: Spoilt): void;
   readonly nested: NestedWork;
+  /** A query builder of the runner's manager, as the session wants it. */
+  built<Builder>(builder: Builder): Builder;
+  /** The runner's manager was told to store or remove objects. */
+  persist<T>(asked: Persistence, plain: () => Promise<T>): Promise<T>;
+}
+
+/** What TypeORM's managers store with all that objects lead to. */
+export const PERSISTENCE_METHODS = ['save', 'remove', 'softRemove', 'recover'] as const;
+
+/** One call of such a method. */
+export interface Persistence {
+  readonly method: (typeof PERSISTENCE_METHODS)[number];
+  /** `(entities, options)` or `(target, entities, options)`. */
+  readonly given: readonly unknown[];
 }
 
 /** TypeORM's words for transactions, on a runner that is in one: savepoints. */

@@ -1,7 +1,19 @@
 /** The class of a session's query runners: the driver's own, with the members that are the session's over it. */
-import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type {
+  DataSource,
+  EntityManager,
+  EntityTarget,
+  ObjectLiteral,
+  QueryResult,
+  QueryRunner,
+} from 'typeorm';
 import { PlainObjectToDatabaseEntityTransformer } from 'typeorm/query-builder/transformer/PlainObjectToDatabaseEntityTransformer.js';
-import type { NestedWork, RunnerOwner, TransactionUse } from './runner-owner.js';
+import {
+  type NestedWork,
+  PERSISTENCE_METHODS,
+  type RunnerOwner,
+  type TransactionUse,
+} from './runner-owner.js';
 import { emitInThisContext } from './stream-in-context.js';
 
 /** Makes the runner of one session. */
@@ -57,7 +69,8 @@ export function sessionRunnerOf(dataSource: DataSource, plain: QueryRunner): Mak
     }
 
     override async query<T>(sql: string, parameters?: unknown[], useStructuredResult = false): Promise<T> {
-      const result = await this.#owner.admitStatement(sql, () => this.#transaction.send(sql, parameters));
+      const send = (): Promise<QueryResult> => this.#transaction.send(sql, parameters);
+      const result = await this.#owner.admitStatement(sql, send, parameters);
       return (useStructuredResult ? result : result.raw) as T;
     }
 
@@ -107,12 +120,31 @@ type SessionManagerClass = new (
   owner: RunnerOwner,
 ) => EntityManager;
 
+type Method = (this: EntityManager, ...given: unknown[]) => unknown;
+type Methods = Record<string, Method>;
+
 function sessionManagerOf(Plain: ManagerClass): SessionManagerClass {
-  return class SessionManager extends Plain {
+  class SessionManager extends Plain {
     override readonly transaction: EntityManager['transaction'];
+    readonly #owner: RunnerOwner;
+
+    static {
+      const plain = Plain.prototype as unknown as Methods;
+      const own = this.prototype as unknown as Methods;
+      own.createQueryBuilder = function (this: EntityManager, ...given) {
+        return (this as SessionManager).#owner.built(plain.createQueryBuilder!.apply(this, given));
+      };
+      for (const method of PERSISTENCE_METHODS) {
+        own[method] = function (this: EntityManager, ...given) {
+          const run = async (): Promise<unknown> => plain[method]!.apply(this, given);
+          return (this as SessionManager).#owner.persist({ method, given }, run);
+        };
+      }
+    }
 
     constructor(dataSource: DataSource, runner: QueryRunner, owner: RunnerOwner) {
       super(dataSource, runner);
+      this.#owner = owner;
       this.transaction = nestedTransaction(owner.nested);
     }
 
@@ -126,7 +158,8 @@ function sessionManagerOf(Plain: ManagerClass): SessionManagerClass {
       const loaded = (await transformer.transform(like, metadata)) as E | undefined;
       return loaded === undefined ? undefined : this.merge(target, loaded, like as E);
     }
-  };
+  }
+  return SessionManager;
 }
 
 type Run = (manager: EntityManager) => Promise<unknown>;

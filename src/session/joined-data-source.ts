@@ -4,6 +4,7 @@ import { adopt, type Adoption, type AdoptionSeam, type Engine } from '../engine/
 import { SelfDeadlockError } from '../errors.js';
 import { currentContext, currentFrame, runInFrame, type Scope } from '../scope/index.js';
 import type { NestedTransactions } from './nested-transactions.js';
+import { trackedBuilder } from '../unit-of-work/index.js';
 import { optionsOf, type RepositoryMode } from './scope-options.js';
 import type { ScopedSession } from './scoped-session.js';
 import type { SessionBase } from './session.js';
@@ -42,6 +43,8 @@ class JoinedDataSource implements AdoptionSeam {
     const session = this.#session();
     return session && transactionOf(session).nested;
   }
+
+  built = trackedBuilder;
 
   runAs = <T>(runner: QueryRunner, fn: () => T): T => runInFrame(this.engine, runner, fn);
 

@@ -13,6 +13,7 @@ import {
   type UnitOfWork,
 } from '../unit-of-work/index.js';
 import { mergeOptions } from './object-options.js';
+import { refuseReadOnly, refuseUntracked } from './refuse-untracked.js';
 import { promised, SessionCore, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
 import type { BulkInsertOptions, BulkSaveOptions, SessionUnitOfWork } from './session-objects-api.js';
 
@@ -147,7 +148,7 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
     return promised(this, async () => {
       const transaction = transactionOf(this);
       transaction.refuseAfterEnd();
-      transaction.refuseReadOnly(`${name}()`);
+      refuseReadOnly(transaction, `${name}()`);
       const { tracking } = transaction;
       await tracking.bulk(`${name}()`, ...read(tracking.work));
     });
@@ -161,7 +162,7 @@ export class TrackingSession extends SessionCore implements SessionUnitOfWork {
   /** To change what is tracked begins the transaction. */
   #using(): UnitOfWork {
     const transaction = transactionOf(this);
-    transaction.refuseUntracked();
+    refuseUntracked(transaction);
     return transaction.tracking.touch();
   }
 }

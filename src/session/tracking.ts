@@ -5,10 +5,14 @@ import { currentFrame, runInFrame } from '../scope/index.js';
 import {
   type BulkRow,
   concernsUnflushed,
+  dataSourceOf,
+  FollowedWrites,
+  FollowingBroadcaster,
   flush,
   IDENTITY,
   Merge,
   storeRows,
+  TRACKS_EVERYTHING,
   trackingManager,
   UnitOfWork,
 } from '../unit-of-work/index.js';
@@ -24,6 +28,7 @@ export interface TrackedTransaction {
   readonly turns: Turns;
   readonly state: TransactionState;
   readonly savepoints: number;
+  readonly tracksEverything: boolean;
   readonly warn: Warn;
   readonly queryRunner: QueryRunner;
   /** A flush failed: what it did is rolled back at once. */
@@ -39,18 +44,34 @@ export class Tracking implements TrackedObjects {
   /** Loads objects that are tracked. */
   readonly manager: EntityManager;
   autoflush: boolean;
+  /** What TypeORM stores past them. */
+  readonly #writes = new FollowedWrites(this);
 
   constructor(
     private readonly transaction: TrackedTransaction,
     autoflush: boolean,
   ) {
     const { queryRunner, savepoints } = transaction;
-    const { dataSource } = queryRunner.manager;
+    const dataSource = dataSourceOf(queryRunner.manager);
     this.autoflush = autoflush;
     this.work = new UnitOfWork(dataSource);
     this.manager = trackingManager(dataSource, queryRunner);
-    Object.assign(queryRunner, { [IDENTITY]: this.work.map });
+    Object.assign(queryRunner, {
+      [IDENTITY]: this.work.map,
+      broadcaster: new FollowingBroadcaster(queryRunner, this.#writes),
+    });
+    Object.defineProperty(queryRunner, TRACKS_EVERYTHING, { get: () => transaction.tracksEverything });
     for (let open = 0; open < savepoints; open += 1) this.work.undo.opened();
+  }
+
+  /** The running code is a part of a flush. */
+  get isFlushing(): boolean {
+    return this.transaction.turns.block.isFlushing;
+  }
+
+  /** Repositories and managers track too. */
+  get tracksEverything(): boolean {
+    return this.transaction.tracksEverything;
   }
 
   /** Whether a flush may have something to send. */
@@ -114,6 +135,12 @@ export class Tracking implements TrackedObjects {
       `${MOST_FLUSHES} flushes before the COMMIT of ${this.transaction.label} each left something to flush. Does a subscriber ` +
         'change what it is told of?',
     );
+  }
+
+  /** A statement is about to be sent; where it writes past the objects, they follow. */
+  isToFlushBefore(sql: string | undefined, parameters: unknown): boolean {
+    if (sql !== undefined && !this.isFlushing) this.#writes.sent(sql, parameters);
+    return this.isConcernedBy(sql);
   }
 
   /** Whether a statement may have to see what was not flushed yet. */

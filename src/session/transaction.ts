@@ -5,12 +5,13 @@ import {
   type Engine,
   type LeaseOwner,
   LeaseSlot,
+  type Persistence,
   type RunnerOwner,
   type Spoilt,
   type TransactionOptions,
   TransactionRunner,
 } from '../engine/index.js';
-import { IllegalStateChangeError } from '../errors.js';
+import { trackedBuilder } from '../unit-of-work/index.js';
 import { AgreedOptions, refuseOther } from './agreed-options.js';
 import { NestedTransactions, NO_OBJECTS, type TrackedObjects, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
@@ -21,6 +22,7 @@ import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionState } from './transaction-state.js';
 import { type TrackedTransaction, Tracking } from './tracking.js';
 import { Turns } from './turns.js';
+import { persist } from './typeorm-writes.js';
 import type { WorkBlock } from './work-block.js';
 
 export class Transaction implements RunnerOwner, TrackedTransaction, EndingTransaction, Whole {
@@ -56,7 +58,10 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
 
   /** Made at its first use; it holds no connection. */
   get runner(): TransactionRunner {
-    return (this.#runner ??= new TransactionRunner(this.engine, this));
+    if (this.#runner !== undefined) return this.#runner;
+    this.#runner = new TransactionRunner(this.engine, this);
+    if (this.settings.unitOfWork === 'everything') void this.tracking;
+    return this.#runner;
   }
 
   /** Made when the session first tracks something. */
@@ -79,16 +84,9 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
     return this.settings.unitOfWork !== 'off' && this.transactionOptions().readOnly !== true;
   }
 
-  refuseUntracked(): void {
-    if (this.tracks) return;
-    throw new IllegalStateChangeError(
-      `${this.label} tracks no objects: ${this.settings.unitOfWork === 'off' ? "unitOfWork is 'off'" : 'it is read-only'}.`,
-    );
-  }
-
-  refuseReadOnly(name: string): void {
-    if (this.transactionOptions().readOnly !== true) return;
-    throw new IllegalStateChangeError(`${name} can't be called here: ${this.label} is read-only.`);
+  /** True where repositories and managers track too. */
+  get tracksEverything(): boolean {
+    return this.settings.unitOfWork === 'everything' && this.tracks;
   }
 
   /** Begun, or about to be: there is something to store. */
@@ -120,9 +118,9 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   }
 
   /** @param sql - undefined where nothing is known of what it reads */
-  admitStatement<T>(sql: string | undefined, send: () => Promise<T>): Promise<T> {
+  admitStatement<T>(sql: string | undefined, send: () => Promise<T>, parameters?: unknown): Promise<T> {
     const tracking = this.#tracking;
-    if (tracking?.isConcernedBy(sql) !== true) return this.turns.admit(send);
+    if (tracking?.isToFlushBefore(sql, parameters) !== true) return this.turns.admit(send);
     return this.turns.admit(async () => {
       await tracking.flushInTurn();
       return send();
@@ -155,6 +153,12 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
 
   showDepth(depth: number): void {
     Object.assign(this.runner.runner, { transactionDepth: depth });
+  }
+
+  built = trackedBuilder;
+
+  persist<T>(asked: Persistence, plain: () => Promise<T>): Promise<T> {
+    return persist(this.#tracking, asked, plain);
   }
 
   awaitBeforeEnd(done: Promise<unknown>): void {

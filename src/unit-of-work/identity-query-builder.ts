@@ -19,26 +19,30 @@ interface Loaded<Entity> {
 }
 
 export class IdentityQueryBuilder<Entity extends ObjectLiteral> extends SelectQueryBuilder<Entity> {
-  #populatesExisting = false;
+  /** How a row meets what is loaded already; left out, by the kind of the query. */
+  #populates: Meeting | undefined;
   /** Where the rows go, instead of being made into objects. */
   #rows: { found: Row[] } | undefined;
 
-  /** What is loaded already is overwritten by what the database has now, unflushed changes included. */
-  populateExisting(): this {
-    this.#populatesExisting = true;
+  /**
+   * What is loaded already is overwritten by what the database has now, unflushed changes included unless it is to be
+   * refreshed only.
+   */
+  populateExisting(how: 'overwrite' | 'refresh' = 'overwrite'): this {
+    this.#populates = how;
     return this;
   }
 
   override createQueryBuilder(queryRunner?: QueryRunner): this {
     const builder = super.createQueryBuilder(queryRunner);
-    builder.#populatesExisting = this.#populatesExisting;
+    builder.#populates = this.#populates;
     return builder;
   }
 
   /** TypeORM's own copy forgets the find options and what is to be loaded by queries of its own. */
   override clone(): this {
     const copy = super.clone();
-    copy.#populatesExisting = this.#populatesExisting;
+    copy.#populates = this.#populates;
     copy.#rows = this.#rows;
     copy.findOptions = this.findOptions;
     copy.relationMetadatas = [...this.relationMetadatas];
@@ -156,7 +160,7 @@ export class IdentityQueryBuilder<Entity extends ObjectLiteral> extends SelectQu
 
   #meetingOf(tracked: TrackedObject): Meeting {
     const { lockMode } = this.expressionMap;
-    if (this.#populatesExisting) return 'overwrite';
+    if (this.#populates !== undefined) return this.#populates;
     if (lockMode === undefined || lockMode === 'dirty_read') return 'fill';
     // The version that is asked for is compared with that of the object: it has to be today's, or that of the changes.
     if (lockMode === 'optimistic') return tracked.changedColumns().length === 0 ? 'refresh' : 'fill';

@@ -14,6 +14,7 @@ import {
   fillRelation,
   isRelationChanged,
   keepForeignKeys,
+  keepRelation,
   replaceRelation,
   unloadRelation,
 } from './loaded-relations.js';
@@ -155,6 +156,8 @@ export class IdentityTransformer extends RawSqlResultsToEntityTransformer {
   #relate(tracked: TrackedObject, relation: RelationMetadata, value: unknown, meeting: Meeting): void {
     const isKept = meeting === 'fill' || (meeting !== 'overwrite' && isRelationChanged(tracked, relation));
     (isKept ? fillRelation : replaceRelation)(tracked, relation, value);
+    // What was changed is compared with what the database holds by now.
+    if (isKept && meeting !== 'fill') keepRelation(tracked, relation, value);
   }
 
   /** A relation that was loaded once, and not now, may lead elsewhere by now. */

@@ -8,7 +8,11 @@ export const IDENTITY = Symbol('nestjs-scoped-session.identity');
 /** A query runner that may belong to a unit of work. */
 export interface IdentityRunner extends QueryRunner {
   [IDENTITY]?: IdentityMap | undefined;
+  readonly [TRACKS_EVERYTHING]?: boolean;
 }
+
+/** The property of a query runner that says whether TypeORM's own managers track what they load on it. */
+export const TRACKS_EVERYTHING = Symbol('nestjs-scoped-session.everything');
 
 export function identityOf(runner: IdentityRunner): IdentityMap | undefined {
   return runner[IDENTITY];

@@ -112,7 +112,8 @@ export function membersNamed(metadata: EntityMetadata, properties: readonly stri
   return { columns, relations };
 }
 
-function loadedMembers({ entity, expired, shape, snapshot }: TrackedObject): Refreshed {
+/** What of it a refresh loads. */
+export function loadedMembers({ entity, expired, shape, snapshot }: TrackedObject): Refreshed {
   const isAsked = (column: ColumnMetadata): boolean => {
     const place = shape.columns.indexOf(column);
     return column.isSelect || snapshot[place] !== undefined || expired?.has(shape.roots[place]!) === true;
@@ -128,7 +129,7 @@ function loadedMembers({ entity, expired, shape, snapshot }: TrackedObject): Ref
 }
 
 /** `['id', 'size.width']` is `{ id: true, size: { width: true } }`. */
-function treeOf(paths: readonly string[]): ObjectLiteral {
+export function treeOf(paths: readonly string[]): ObjectLiteral {
   const tree: ObjectLiteral = {};
   for (const path of paths) {
     const names = path.split('.');

@@ -47,7 +47,7 @@ export function followDatabase(map: IdentityMap, deleted: readonly TrackedObject
 }
 
 /** Without a foreign key in the database nothing happens there; most refuse. */
-function onDelete({ foreignKeys }: RelationMetadata): (typeof ACTIONS)[number] | undefined {
+export function onDelete({ foreignKeys }: RelationMetadata): (typeof ACTIONS)[number] | undefined {
   const action = foreignKeys[0]?.onDelete;
   return ACTIONS.find((one) => one === action);
 }
