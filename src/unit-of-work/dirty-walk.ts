@@ -91,7 +91,8 @@ export class DirtyWalk {
       if (!relation.isCascadeRemove) continue;
       for (const related of relatedObjects(relation, tracked.entity)) {
         const other = this.map.of(related);
-        if (other !== undefined && other.state !== 'pending') this.#delete(other);
+        if (other === undefined || other.state === 'pending' || isMoved(other, relation, tracked)) continue;
+        this.#delete(other);
       }
     }
   }
@@ -209,6 +210,18 @@ function wasThere({ state, relations }: TrackedObject, relation: RelationMetadat
 function listOf(snapshot: string | null | undefined | readonly string[]): readonly string[] {
   if (snapshot === undefined || snapshot === null) return [];
   return typeof snapshot === 'string' ? [snapshot] : snapshot;
+}
+
+/** Whether a member of a collection belongs to another owner by now, or to none, as it says itself. */
+function isMoved(
+  member: TrackedObject,
+  { inverseRelation }: RelationMetadata,
+  owner: TrackedObject,
+): boolean {
+  if (inverseRelation?.isWithJoinColumn !== true) return false;
+  const now = relationSnapshot(inverseRelation, member.entity);
+  const end = now === undefined ? member.relations.get(inverseRelation) : now;
+  return end !== undefined && end !== owner.key;
 }
 
 /** The tracked objects to which an object's owning relations lead, and to which they led. */
