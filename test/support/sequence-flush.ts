@@ -354,7 +354,7 @@ class Flush {
           if (onDelete === 'cascade') {
             if (isKnown) Object.assign(thing, { state: 'deleted', isMarked: false });
             // What follows from the deletion of somebody who is not known to be deleted is not known either.
-            this.#removeRow(other, otherKey, isKnown);
+            this.#removeRow(other, otherKey, isKnown || (thing !== undefined && this.doomed.has(thing)));
           } else {
             rows[other].set(otherKey, { ...row, [end]: null });
             if (isKnown && !this.doomed.has(thing)) this.#cutOff(thing, end);
