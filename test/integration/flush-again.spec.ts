@@ -39,7 +39,7 @@ onEach(['sqljs', 'mariadb', 'postgres'], (database) => {
     session.expire(one);
     one.name = 'b';
     session.add(author({ nick: 'taken' }));
-    await expect(session.flush()).rejects.toThrow();
+    await expect(session.flush()).rejects.toMatchObject({ name: 'QueryFailedError' });
     expect(() => one.version).toThrow(/session.refresh/);
     await session.rollback();
   });
@@ -118,7 +118,7 @@ onEach(['sqljs', 'mariadb', 'postgres'], (database) => {
     await session.commit();
     session.delete(one);
     session.addAll([tag('t', 'y'), tag('t', 'z')]);
-    await expect(session.flush()).rejects.toThrow();
+    await expect(session.flush()).rejects.toMatchObject({ name: 'QueryFailedError' });
     await session.rollback();
   });
 });

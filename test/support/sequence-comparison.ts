@@ -78,8 +78,8 @@ export class Comparison {
   #same(what: string, objects: Iterable<object>, things: readonly Thing[]): void {
     equal(
       what,
-      [...objects].map((object) => this.#names.get(object)!).sort(),
-      things.map(({ name }) => name).sort(),
+      [...objects].map((object) => this.#names.get(object)!).toSorted(),
+      things.map(({ name }) => name).toSorted(),
     );
   }
 
@@ -120,10 +120,11 @@ export class Comparison {
     const expected = thing.memory.lists[list];
     if (!isThere(value)) return this.#notLoaded(thing, 'lists', list, value, isLoading);
     const names = (value as object[]).map((one) => this.#nameOf(one, `${thing.name}.${list}`));
-    if (expected !== undefined) return equal(`${thing.name}.${list}`, names.sort(), [...expected].sort());
+    if (expected !== undefined)
+      return equal(`${thing.name}.${list}`, names.toSorted(), [...expected].toSorted());
     this.#mayLoad(`${thing.name}.${list}`, isLoading);
     const keys = names.map((name) => this.model.things.get(name)!.row!);
-    equal(`keys of ${thing.name}.${list}`, keys.sort(), this.#storedList(thing, list).sort());
+    equal(`keys of ${thing.name}.${list}`, keys.toSorted(), this.#storedList(thing, list).toSorted());
     thing.memory.lists[list] = names;
     thing.base.lists[list] = keys;
     thing.expired.delete(list);

@@ -54,7 +54,7 @@ function apply(model: Model, one: Edit): boolean {
       return takeOut(model, one.owner, one.list, one.name);
     case 'delete':
       return remove(model, one.name);
-    case 'replace': {
+    default: {
       const key = model.things.get(one.name)?.row;
       const code = one.by.columns['code'];
       if (key === undefined || key !== code || !remove(model, one.name)) return false;
@@ -150,7 +150,7 @@ function isMember(model: Model, { row }: Thing): boolean {
         lists: { tags = [] },
       },
       base,
-    }) => [...(base.lists['tags'] ?? []), ...tags.map((name) => model.things.get(name)!.row)].includes(row!),
+    }) => [...(base.lists['tags'] ?? []), ...tags.map((name) => model.things.get(name)!.row)].includes(row),
   );
 }
 

@@ -286,7 +286,7 @@ class Flush {
       if (this.#isRenamedOrGone(thing.kind, key)) this.#isUnclear = true;
     }
     rows[thing.kind].delete(was);
-    for (const pair of [...pairs]) {
+    for (const pair of Array.from(pairs)) {
       const [post, tag] = pair.split(' ');
       if (tag !== was) continue;
       pairs.delete(pair);
@@ -340,14 +340,14 @@ class Flush {
   #removeRow(kind: KindOfThing, key: string, isSeen = true): void {
     const { rows, pairs } = this.model.tables;
     rows[kind].delete(key);
-    for (const pair of [...pairs]) {
+    for (const pair of Array.from(pairs)) {
       const [post, tag] = pair.split(' ');
       if ((kind === 'post' && post === key) || (kind === 'tag' && tag === key)) pairs.delete(pair);
     }
     for (const other of ['post', 'remark'] as const) {
       for (const [end, { to, onDelete }] of Object.entries(SHAPES[other].ends)) {
         if (to !== kind) continue;
-        for (const [otherKey, row] of [...rows[other]]) {
+        for (const [otherKey, row] of Array.from(rows[other])) {
           if (textOf(row[end]!) !== key) continue;
           const thing = this.model.of(other, otherKey);
           const isKnown = isSeen && thing !== undefined && thing.base.ends[end] === key;

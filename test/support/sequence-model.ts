@@ -308,7 +308,7 @@ export const textOf = (value: Scalar): string | null => (value === null ? null :
 /** For messages and comparisons: sorted, one line per row. */
 export function linesOf({ rows, pairs }: Tables): string[] {
   const lines = KINDS_OF_THINGS.flatMap((kind) =>
-    [...rows[kind].values()].map((row) => `${kind} ${JSON.stringify(Object.entries(row).sort())}`),
+    [...rows[kind].values()].map((row) => `${kind} ${JSON.stringify(row, Object.keys(row).toSorted())}`),
   );
-  return [...lines, ...[...pairs].map((pair) => `pair ${pair}`)].sort();
+  return [...lines, ...[...pairs].map((pair) => `pair ${pair}`)].toSorted();
 }

@@ -287,7 +287,7 @@ export class SequenceRun {
         const { kind, row } = this.model.things.get(query.name)!;
         return session.get<ObjectLiteral>(CLASSES[kind], kind === 'tag' ? row! : Number(row));
       }
-      case 'refresh':
+      default:
         return session.refresh(this.#comparison.object(query.name)).catch((error: { code: string }) => {
           if (error.code !== 'SS_ERR_OBJECT_DELETED') throw error;
           return error.code;
@@ -327,7 +327,7 @@ export class SequenceRun {
     };
     const expected = [...after.tables.rows[kind]].filter(([, row]) => isWanted(row)).map(([one]) => one);
     const things = (found as object[]).map((object) => this.#comparison.thing(object)!);
-    equal(`${query.do} ${kind}`, things.map((thing) => thing.row).sort(), expected.sort());
+    equal(`${query.do} ${kind}`, things.map((thing) => thing.row!).toSorted(), expected.toSorted());
     for (const thing of things) model.load(thing);
   }
 

@@ -25,7 +25,7 @@ export async function trySequence(database: TestedDatabase, seed: number): Promi
   return [
     `seed ${seed}${expires ? ' (expireOnCommit)' : ''}: ${message}`,
     ...shrunk.operations.map((operation) => told(operation)),
-    shrunk.error instanceof Difference ? String(shrunk.error.cause ?? '') : stack,
+    shrunk.error instanceof Difference ? (shrunk.error.cause as Error | undefined)?.stack : stack,
   ].join('\n');
 }
 
