@@ -21,7 +21,6 @@ export class DirtyWalk {
   readonly #held = new Map<TrackedObject, Map<RelationMetadata, unknown>>();
   /** What the objects' own foreign keys say. */
   readonly ownKeys: OwnKeys;
-
   /** New by their cascades, though their keys were given by hand: their rows may be there already. */
   readonly unsure: TrackedObject[] = [];
 
@@ -50,7 +49,7 @@ export class DirtyWalk {
     return this.map.of(entity) ?? this.#reached.get(entity);
   }
 
-  /** Looks at relations, for the last time before they are sent: what is changed after that is a change still. */
+  /** Looks at relations for the last time before they are sent: what is changed later is a change still. */
   hold(tracked: TrackedObject, relations: readonly RelationMetadata[]): void {
     let held = this.#held.get(tracked);
     if (held === undefined) this.#held.set(tracked, (held = new Map()));
@@ -91,7 +90,8 @@ export class DirtyWalk {
       if (!relation.isCascadeRemove) continue;
       for (const related of relatedObjects(relation, tracked.entity)) {
         const other = this.map.of(related);
-        if (other !== undefined && other.state !== 'pending') this.#delete(other);
+        if (other !== undefined && other.state !== 'pending' && !isMoved(other, relation, tracked))
+          this.#delete(other);
       }
     }
   }
@@ -209,6 +209,18 @@ function wasThere({ state, relations }: TrackedObject, relation: RelationMetadat
 function listOf(snapshot: string | null | undefined | readonly string[]): readonly string[] {
   if (snapshot === undefined || snapshot === null) return [];
   return typeof snapshot === 'string' ? [snapshot] : snapshot;
+}
+
+/** Whether a member of a collection belongs to another owner by now, or to none, as it says itself. */
+function isMoved(
+  member: TrackedObject,
+  { inverseRelation }: RelationMetadata,
+  owner: TrackedObject,
+): boolean {
+  if (inverseRelation?.isWithJoinColumn !== true) return false;
+  let end = relationSnapshot(inverseRelation, member.entity);
+  if (end === undefined) end = member.relations.get(inverseRelation);
+  return end !== undefined && end !== owner.key;
 }
 
 /** The tracked objects to which an object's owning relations lead, and to which they led. */

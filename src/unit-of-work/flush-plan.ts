@@ -26,7 +26,8 @@ export class FlushPlan {
     for (const tracked of walk.pending) {
       const key = tracked.shape.keyOf(tracked.entity);
       const base = key === undefined ? undefined : leaving.get(tracked.shape.root)?.get(key);
-      if (base === undefined) inserts.push(tracked);
+      // The row can be taken over once; who comes next is refused by the database.
+      if (base === undefined || replaced.has(base)) inserts.push(tracked);
       else {
         // One row goes and another of its name comes: that is a change of the row.
         replaced.add(base);

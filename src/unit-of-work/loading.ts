@@ -81,7 +81,10 @@ export async function refresh(
       members.relations.map(({ propertyPath }) => propertyPath),
     ) as FindOneOptions['relations'],
     relationLoadStrategy: 'query',
-    select: treeOf([...metadata.primaryColumns, ...members.columns].map(({ propertyPath }) => propertyPath)),
+    // A row that is selected as a whole tells also where relations lead that are not loaded.
+    ...(properties === undefined && members.columns.every(({ isSelect }) => isSelect)
+      ? {}
+      : { select: selectionOf([...metadata.primaryColumns, ...members.columns]) }),
     loadEagerRelations: false,
     withDeleted: true,
   } as RowOptions;
@@ -126,6 +129,10 @@ export function loadedMembers({ entity, expired, shape, snapshot }: TrackedObjec
         (relationValue(relation, entity) !== undefined || expired?.has(rootOf(relation)) === true),
     ),
   };
+}
+
+function selectionOf(columns: readonly ColumnMetadata[]): FindOneOptions['select'] {
+  return treeOf(columns.map(({ propertyPath }) => propertyPath));
 }
 
 /** `['id', 'size.width']` is `{ id: true, size: { width: true } }`. */

@@ -7,12 +7,13 @@ import type { RowStore } from './row-store.js';
 import type { Condition } from './statement-text.js';
 import { storedKey } from './stored-row.js';
 import { giveToJson } from './to-json.js';
-import type { TrackedObject } from './tracked-object.js';
+import type { RelationSnapshot, TrackedObject } from './tracked-object.js';
 
 /** What became of objects in a flush, for a rollback to take back. */
 export interface FlushedWork {
   readonly created: readonly TrackedObject[];
   readonly deleted: readonly TrackedObject[];
+  /** Their rows or what their collections hold. */
   readonly changed: readonly TrackedObject[];
   /** What named their rows before. */
   readonly renamed: ReadonlyMap<TrackedObject, OldName>;
@@ -33,12 +34,15 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): Flushed
     tracked.state = tracked.state === 'pending' ? 'detached' : 'deleted';
     map.remove(tracked);
   }
+  const related = new Set<TrackedObject>();
   for (const tracked of [...walk.pending, ...walk.persistent]) {
     followEnds(tracked, walk, writes);
     for (const [relation, held] of walk.heldBy(tracked)) {
       const value = walk.isImplied(tracked, relation) ? walk.endOf(tracked, relation) : held;
       const snapshot = storedSnapshot(relation, value);
-      if (snapshot !== undefined) tracked.relations.set(relation, snapshot);
+      if (snapshot === undefined) continue;
+      if (!isSameSnapshot(snapshot, tracked.relations.get(relation))) related.add(tracked);
+      tracked.relations.set(relation, snapshot);
     }
     walk.ownKeys.settle(tracked, writes);
   }
@@ -59,7 +63,13 @@ export function settle({ walk }: FlushPlan, { sent, writes }: RowStore): Flushed
     if (key !== tracked.key || map.get(tracked.shape.metadata, key ?? '') !== tracked)
       map.rename(tracked, key);
   }
-  return { created: walk.pending, deleted, changed: [...sent.keys(), ...walk.softDeleted], renamed };
+  const changed = [...sent.keys(), ...related, ...walk.softDeleted];
+  return { created: walk.pending, deleted, changed, renamed };
+}
+
+function isSameSnapshot(now: RelationSnapshot, was: RelationSnapshot | undefined): boolean {
+  if (!Array.isArray(now) || !Array.isArray(was)) return now === was;
+  return now.length === was.length && now.every((key, place) => key === was[place]);
 }
 
 function isRenamed({ entity, key, shape, state }: TrackedObject): boolean {
@@ -78,6 +88,9 @@ function followEnds(tracked: TrackedObject, walk: FlushPlan['walk'], writes: Ent
     const isImplied = walk.isImplied(tracked, relation);
     const isCut = end === null && typeof relations.get(relation) === 'string';
     if (!isImplied && !isCut) continue;
+    // Known, though the property is not loaded: whoever is deleted may take this one along.
+    const snapshot = isImplied ? storedSnapshot(relation, end) : undefined;
+    if (snapshot !== undefined) relations.set(relation, snapshot);
     const { embeddedMetadata, isLazy, propertyName } = relation;
     const isPlain = embeddedMetadata === undefined && !isLazy;
     // TypeORM's own way of setting a relation merges into the object that was there.

@@ -50,7 +50,9 @@ export class UndoFrames {
     this.released(number + 1);
     const undone = this.#frames.pop()!;
     // Looked at before the new ones go: what they did to others is a change too.
-    const touched = [...this.map].filter((tracked) => undone.changed.has(tracked) || isChanged(tracked));
+    const touched = [...this.map, ...undone.deleted].filter(
+      (tracked) => undone.changed.has(tracked) || isChanged(tracked),
+    );
     this.#restore(undone);
     for (const tracked of touched) if (this.map.of(tracked.entity) === tracked) expire(tracked);
   }
