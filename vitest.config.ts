@@ -17,6 +17,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
+    // Most of a run was the import of the same libraries, once for each file. Nothing here keeps state at module level.
+    isolate: false,
     // Files wait for servers more than they compute: every core has one, instead of all but one.
     maxWorkers: '100%',
     testTimeout: 20_000,

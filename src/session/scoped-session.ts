@@ -84,6 +84,11 @@ export class ScopedSession extends PassedOn {
     return session;
   }
 
+  /** Nothing where there is no session: whoever only looks at an object may iterate over it. */
+  override [Symbol.iterator](): IterableIterator<object> {
+    return this.registry.has() ? this.current()[Symbol.iterator]() : [].values();
+  }
+
   /**
    * Closes the scope's session (a rollback where something is open) and forgets it, whatever fails.
    *

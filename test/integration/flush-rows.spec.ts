@@ -176,7 +176,7 @@ onEach(KINDS, (database) => {
       }) as typeof runner.query;
       await flush();
       expect(statements()).toEqual([
-        expect.stringMatching(/^UPDATE .row. SET .amount. = CASE (WHEN \S+ = \S+ THEN \S+ ){3}ELSE/),
+        expect.stringMatching(/^UPDATE .row. SET .amount. = CASE .id. (WHEN \S+ THEN \S+ ){3}ELSE/),
       ]);
       const keys = three.map(({ id }) => id);
       expect(parameters).toEqual([[keys[0], 10, keys[1], 11, keys[2], 12, ...keys]]);
