@@ -2,10 +2,10 @@
 import type { EntityMetadata } from 'typeorm';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { type EntityShape, shapeOf } from './entity-shape.js';
-import { keyFrom } from './identity-key.js';
 import type { IdentityMap } from './identity-map.js';
-import { isObject, keyOfRelated, relatedObjects, relationSnapshot } from './relation-values.js';
+import { keyOfRelated, relatedObjects, relationSnapshot } from './relation-values.js';
 import { OwnKeys } from './own-keys.js';
+import { isTransientAgain } from './stamp.js';
 import { TrackedObject } from './tracked-object.js';
 
 /** What the walk found; nothing of it has been written into the map. */
@@ -121,6 +121,8 @@ export class DirtyWalk {
     if (this.stored.has(related)) return true;
     if (this.map.get(metadata, key) !== undefined) return !this.#isReplaced(shape, key);
     if (typeof metadata.target === 'function' && !(related instanceof metadata.target)) return true;
+    // What a rollback made new again has a key, and no row.
+    if (isTransientAgain(related)) return false;
     return metadata.primaryColumns.some(({ generationStrategy }) => generationStrategy === 'increment');
   }
 
@@ -221,30 +223,4 @@ function isMoved(
   let end = relationSnapshot(inverseRelation, member.entity);
   if (end === undefined) end = member.relations.get(inverseRelation);
   return end !== undefined && end !== owner.key;
-}
-
-/** The tracked objects to which an object's owning relations lead, and to which they led. */
-export function* parentsOf(walk: DirtyWalk, tracked: TrackedObject): Generator<TrackedObject> {
-  const { relations, shape } = tracked;
-  for (const relation of shape.metadata.relationsWithJoinColumns) {
-    const end = walk.endOf(tracked, relation);
-    const was = relations.get(relation);
-    const parent = isObject(end) ? walk.of(end) : byForeignKey(walk, tracked, relation);
-    const former = typeof was === 'string' ? walk.map.get(relation.inverseEntityMetadata, was) : undefined;
-    if (parent !== undefined) yield parent;
-    if (former !== undefined && former !== parent) yield former;
-  }
-}
-
-/** A parent that is not loaded into the relation may still be in the map. */
-function byForeignKey(
-  { map }: DirtyWalk,
-  tracked: TrackedObject,
-  relation: RelationMetadata,
-): TrackedObject | undefined {
-  const columns = relation.joinColumns;
-  if (columns.some(({ isVirtual, referencedColumn }) => isVirtual || referencedColumn?.isPrimary !== true))
-    return undefined;
-  const key = keyFrom(columns.map((column) => column.getEntityValue(tracked.entity) as unknown));
-  return key === undefined ? undefined : map.get(relation.inverseEntityMetadata, key);
 }

@@ -1,6 +1,6 @@
 /** Deletes rows: those that refer before those to which they refer. */
 import type { DirtyWalk } from './dirty-walk.js';
-import { parentsOf } from './dirty-walk.js';
+import { parentsOf } from './parents.js';
 import type { RowStore } from './row-store.js';
 import { inTableOrder } from './table-order.js';
 import type { TrackedObject } from './tracked-object.js';

@@ -2,7 +2,7 @@
 import type { EntityMetadata } from 'typeorm';
 import type { RelationMetadata } from 'typeorm/metadata/RelationMetadata.js';
 import { IllegalStateChangeError } from '../errors.js';
-import { parentsOf } from './dirty-walk.js';
+import { parentsOf } from './parents.js';
 import type { FlushPlan } from './flush-plan.js';
 import { isObject, takeRelations } from './relation-values.js';
 import type { RowOf, RowStore } from './row-store.js';

@@ -13,6 +13,10 @@ class Stamp extends Itself {
     return #tracked in entity ? entity.#tracked : undefined;
   }
 
+  static isCleared(entity: object): boolean {
+    return #tracked in entity && entity.#tracked === undefined;
+  }
+
   static write(entity: object, tracked: TrackedObject | undefined): void {
     const stamp = #tracked in entity ? entity : new Stamp(entity);
     stamp.#tracked = tracked;
@@ -22,6 +26,11 @@ class Stamp extends Itself {
 /** Whatever unit of work it is or was in; undefined for one that is transient. */
 export function trackedOf(entity: object): TrackedObject | undefined {
   return Stamp.read(entity);
+}
+
+/** It was tracked once, and is transient: a rollback took its row away, or makeTransient its tie to it. */
+export function isTransientAgain(entity: object): boolean {
+  return Stamp.isCleared(entity);
 }
 
 export function stamp(tracked: TrackedObject): void {

@@ -121,4 +121,16 @@ onEach(['sqljs', 'mariadb', 'postgres'], (database) => {
     await expect(session.flush()).rejects.toMatchObject({ name: 'QueryFailedError' });
     await session.rollback();
   });
+
+  it('a graph that a rollback took away is stored as a whole when it is added again', async () => {
+    const one = author({ posts: [post(), post({ title: 'q' })] });
+    session.add(one);
+    await session.flush();
+    await session.rollback();
+    expect(one.posts.map(state)).toEqual(['transient', 'transient']);
+    session.add(one);
+    await session.commit();
+    expect(await session.count(SeqPost)).toBe(2);
+    expect(one.posts.map(state)).toEqual(['persistent', 'persistent']);
+  });
 });
