@@ -79,9 +79,12 @@ export async function fill(dataSource, { items = 1_000, authors = 200, posts = 1
     name: `author ${number}`,
   }));
   await dataSource.getRepository(Author).insert(people);
-  const written = people.flatMap((author) =>
-    Array.from({ length: posts }, (_, number) => ({ title: `post ${number}`, likes: 0, author })),
-  );
+  // TypeORM writes keys into what it is given, and of type mysql not those that were given.
+  const written = Array.from({ length: authors * posts }, (_, number) => ({
+    title: `post ${number}`,
+    likes: 0,
+    author: { id: Math.floor(number / posts) + 1 },
+  }));
   for (let from = 0; from < written.length; from += 500)
     await dataSource.getRepository(Post).insert(written.slice(from, from + 500));
 }
