@@ -54,7 +54,7 @@ export class Tracking implements TrackedObjects {
     const { queryRunner, savepoints } = transaction;
     const dataSource = dataSourceOf(queryRunner.manager);
     this.autoflush = autoflush;
-    this.work = new UnitOfWork(dataSource);
+    this.work = new UnitOfWork(dataSource, queryRunner);
     this.manager = trackingManager(dataSource, queryRunner);
     Object.assign(queryRunner, {
       [IDENTITY]: this.work.map,

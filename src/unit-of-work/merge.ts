@@ -58,6 +58,7 @@ export class Merge {
     }
     if (this.loads) this.work.add(target);
     else this.work.map.add(new TrackedObject(target, shape, key));
+    this.work.takeLazyRelations(this.work.map.of(target)!);
     return target;
   }
 

@@ -1,10 +1,12 @@
 /** The objects of one session and their states: SQLAlchemy's rules of what may be done with an object in which state. */
-import type { DataSource, EntityMetadata } from 'typeorm';
+import type { DataSource, EntityMetadata, QueryRunner } from 'typeorm';
 import { ObjectStateError, UnmappedInstanceError } from '../errors.js';
 import { type EntityShape, shapeOf } from './entity-shape.js';
 import { expire } from './expire.js';
 import { IdentityMap } from './identity-map.js';
+import { trackingDataSource } from './identity-query-builder.js';
 import { changedProperties, isChanged } from './is-changed.js';
+import { LazyRelations } from './lazy-relations.js';
 import { trackedOf, unstamp } from './stamp.js';
 import { giveToJson } from './to-json.js';
 import { TrackedObject } from './tracked-object.js';
@@ -14,7 +16,21 @@ export class UnitOfWork {
   readonly map = new IdentityMap();
   readonly undo = new UndoFrames(this.map);
 
-  constructor(readonly dataSource: DataSource) {}
+  readonly #lazyRelations: LazyRelations;
+
+  /** @param runner - what is loaded later on, is loaded there */
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly runner: QueryRunner,
+  ) {
+    this.#lazyRelations = new LazyRelations(trackingDataSource(dataSource, runner), this.map);
+  }
+
+  /** Its lazy relations are loaded by this session, whoever made the object. */
+  takeLazyRelations({ entity, shape }: TrackedObject): void {
+    const { lazyRelations } = shape.metadata;
+    if (lazyRelations.length > 0) this.#lazyRelations.enable(lazyRelations, entity, this.runner);
+  }
 
   /** The classes of an inheritance tree are told apart by the object. */
   shapeFor(entity: unknown): EntityShape {
@@ -193,6 +209,7 @@ export class UnitOfWork {
       );
     known.state = 'persistent';
     this.map.add(known);
+    this.takeLazyRelations(known);
   }
 
   #metadataOf(entity: unknown): EntityMetadata {

@@ -140,6 +140,19 @@ onEach(ALL_KINDS, (database) => {
       );
     });
 
+    it('a lazy relation is loaded by the session to which its object was added since', async () => {
+      const shelf = Object.assign(new Shelf(), { name: 'top' });
+      session.add(shelf);
+      await session.commit();
+      session.expungeAll();
+      const found = await session.getOrFail(Shelf, shelf.id);
+      await session.close();
+      session.add(found);
+      expect(await found.books).toEqual([]);
+      const merged = await session.merge(Object.assign(new Shelf(), { id: shelf.id, name: 'low' }));
+      expect(merged).toBe(found);
+    });
+
     it('a lazy relation that was awaited before is there', async () => {
       const shelf = Object.assign(new Shelf(), { name: 'top' });
       session.add(shelf);
