@@ -1,122 +1,28 @@
 /** Entities of every kind that a flush treats in a way of its own. */
 import {
-  AfterInsert,
-  BeforeInsert,
-  BeforeUpdate,
   ChildEntity,
   Column,
   CreateDateColumn,
-  DeleteDateColumn,
   Entity,
-  type EntitySubscriberInterface,
-  EventSubscriber,
   JoinColumn,
-  JoinTable,
-  ManyToMany,
   ManyToOne,
   OneToMany,
   PrimaryColumn,
   PrimaryGeneratedColumn,
-  type RemoveEvent,
   TableInheritance,
   Tree,
   TreeChildren,
   TreeParent,
   UpdateDateColumn,
-  type UpdateEvent,
   VersionColumn,
 } from 'typeorm';
+import { Account } from './catalogue-account.js';
+import { Author, Draft, Post, Remark, Tag } from './catalogue-posts.js';
+
+export { Account, AccountSubscriber } from './catalogue-account.js';
+export { Author, Draft, Post, Remark, Tag } from './catalogue-posts.js';
 
 const text = { type: 'varchar', length: 50 } as const;
-
-@Entity()
-export class Author {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column(text)
-  name!: string;
-
-  @Column({ ...text, nullable: true, unique: true })
-  nick!: string | null;
-
-  @OneToMany(() => Post, (post) => post.author, { cascade: ['insert', 'update'] })
-  posts!: Post[];
-}
-
-@Entity()
-export class Tag {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column(text)
-  label!: string;
-
-  /** Without a cascade. */
-  @OneToMany(() => Post, (post) => post.mainTag)
-  leads!: Post[];
-
-  @ManyToMany(() => Post, (post) => post.tags)
-  posts!: Post[];
-}
-
-@Entity()
-export class Post {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column(text)
-  title!: string;
-
-  @Column({ ...text, nullable: true })
-  body!: string | null;
-
-  @ManyToOne(() => Author, (author) => author.posts, { cascade: ['insert'], nullable: true })
-  author!: Author | null;
-
-  @ManyToOne(() => Tag, (tag) => tag.leads, { nullable: true })
-  mainTag!: Tag | null;
-
-  @ManyToMany(() => Tag, (tag) => tag.posts, { cascade: ['insert'] })
-  @JoinTable({ name: 'post_tag' })
-  tags!: Tag[];
-
-  @OneToMany(() => Remark, (remark) => remark.post, { cascade: ['insert', 'remove'] })
-  remarks!: Remark[];
-
-  @OneToMany(() => Draft, (draft) => draft.post, { cascade: ['insert'] })
-  drafts!: Draft[];
-}
-
-/** Goes when it is taken out of its post. */
-@Entity()
-export class Remark {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column(text)
-  text!: string;
-
-  @ManyToOne(() => Post, (post) => post.remarks, { nullable: false, orphanedRowAction: 'delete' })
-  post!: Post;
-}
-
-/** Is marked when it is taken out of its post. */
-@Entity()
-export class Draft {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column({ type: 'int' })
-  postId!: number;
-
-  @ManyToOne(() => Post, (post) => post.drafts, { orphanedRowAction: 'soft-delete' })
-  @JoinColumn({ name: 'postId' })
-  post!: Post;
-
-  @DeleteDateColumn()
-  deletedAt!: Date | null;
-}
 
 export class Size {
   @Column({ type: 'int' })
@@ -297,61 +203,6 @@ export class Book {
   @ManyToOne(() => Shelf, (shelf) => shelf.books, { cascade: ['insert'] })
   @JoinColumn({ name: 'shelfId' })
   shelf!: Promise<Shelf | null>;
-}
-
-/** Has listeners, and a subscriber. */
-@Entity()
-export class Account {
-  @PrimaryGeneratedColumn()
-  id!: number;
-
-  @Column(text)
-  owner!: string;
-
-  @Column({ type: 'int' })
-  balance!: number;
-
-  @Column({ ...text, nullable: true })
-  note!: string | null;
-
-  @VersionColumn()
-  version!: number;
-
-  heard: string[] = [];
-
-  @BeforeInsert()
-  beforeInsert(): void {
-    this.heard.push('before insert');
-    this.note = 'new';
-  }
-
-  @AfterInsert()
-  afterInsert(): void {
-    this.heard.push(`after insert ${typeof this.id}`);
-  }
-
-  @BeforeUpdate()
-  beforeUpdate(): void {
-    this.heard.push('before update');
-    this.note = 'changed';
-  }
-}
-
-@EventSubscriber()
-export class AccountSubscriber implements EntitySubscriberInterface<Account> {
-  readonly events: string[] = [];
-
-  listenTo(): typeof Account {
-    return Account;
-  }
-
-  afterUpdate({ updatedColumns }: UpdateEvent<Account>): void {
-    this.events.push(`updated ${updatedColumns.map(({ propertyName }) => propertyName).join(', ')}`);
-  }
-
-  beforeRemove({ databaseEntity }: RemoveEvent<Account>): void {
-    this.events.push(`removes ${databaseEntity?.owner}`);
-  }
 }
 
 export const CATALOGUE = [

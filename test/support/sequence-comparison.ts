@@ -1,7 +1,9 @@
 /** Compares what an application can see of a session with the model, and takes over what a query has loaded. */
 import type { SessionBase } from 'nestjs-scoped-session';
 import { CLASSES, KINDS_OF_THINGS, SHAPES } from './sequence-entities.js';
-import { type Model, textOf, type Thing } from './sequence-model.js';
+import type { Model } from './sequence-model.js';
+import { textOf } from './sequence-tables.js';
+import type { Thing } from './sequence-thing.js';
 
 /** The library and the model do not agree. */
 export class Difference extends Error {}

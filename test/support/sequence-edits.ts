@@ -1,7 +1,9 @@
 /** What an application does to objects between two flushes, as changes of the model; the real objects are changed alike. */
 import { type KindOfThing, SHAPES } from './sequence-entities.js';
 import { doomedIn, verdictOf } from './sequence-flush.js';
-import type { Model, Scalar, Thing } from './sequence-model.js';
+import type { Model } from './sequence-model.js';
+import type { Scalar } from './sequence-tables.js';
+import type { Thing } from './sequence-thing.js';
 
 export interface NewThing {
   readonly name: string;

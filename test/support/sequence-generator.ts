@@ -1,7 +1,8 @@
 /** Chooses the next operation of a random sequence by chance, out of what there is. */
 import type { Edit, NewThing } from './sequence-edits.js';
 import { type KindOfThing, KINDS_OF_THINGS, SHAPES } from './sequence-entities.js';
-import type { Model, Thing } from './sequence-model.js';
+import type { Model } from './sequence-model.js';
+import type { Thing } from './sequence-thing.js';
 import type { Operation, Query } from './sequence-operations.js';
 import type { SeededRandom } from './seeded-random.js';
 

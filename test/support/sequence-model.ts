@@ -1,38 +1,8 @@
-/** A unit of work in plain words: tables of rows, the objects that stand for them, and copies of both to go back to. */
-import { KINDS_OF_THINGS, type KindOfThing, SHAPES } from './sequence-entities.js';
-
-export type Scalar = string | number | null;
-export type Row = Readonly<Record<string, Scalar>>;
-/** Rows by their keys as text; pairs of a post and a tag as `post tag`. */
-export interface Tables {
-  readonly rows: Readonly<Record<KindOfThing, Map<string, Row>>>;
-  readonly pairs: Set<string>;
-}
-
-/** What is known of a row, or was assigned to an object: what is missing is not loaded. */
-interface Known {
-  columns: Record<string, Scalar>;
-  /** Names of things; of what is stored, keys of rows. */
-  ends: Record<string, string | null>;
-  lists: Record<string, string[]>;
-}
-
-/** One object, as the application sees it. */
-export interface Thing {
-  readonly name: string;
-  readonly kind: KindOfThing;
-  state: 'transient' | 'pending' | 'persistent' | 'deleted' | 'detached';
-  /** To be deleted by the next flush. */
-  isMarked: boolean;
-  /** Its deletion was committed, or its session was closed since: it cannot be added again. */
-  isGone: boolean;
-  /** The key of its row. */
-  row: string | undefined;
-  memory: Known;
-  /** What it held when it was loaded or stored last. */
-  base: Known;
-  expired: Set<string>;
-}
+/** A unit of work in plain words: what savepoints, rollbacks, commits and closing do to the tables and the objects. */
+import { SHAPES } from './sequence-entities.js';
+import { copyTables, noTables, type Tables } from './sequence-tables.js';
+import { copyThing, expireThing, leaveSession, makeTransient, type Thing } from './sequence-thing.js';
+import { Things } from './sequence-things.js';
 
 /** What a rollback has to take back. */
 interface Frame {
@@ -43,18 +13,8 @@ interface Frame {
   readonly keys: Map<string, string>;
 }
 
-const nothing = (): Known => ({ columns: {}, ends: {}, lists: {} });
-const noRows = (): Tables['rows'] => ({
-  author: new Map(),
-  post: new Map(),
-  remark: new Map(),
-  tag: new Map(),
-});
-
-export class Model {
-  committed: Tables = { rows: noRows(), pairs: new Set() };
-  tables: Tables = copyTables(this.committed);
-  readonly things = new Map<string, Thing>();
+export class Model extends Things {
+  committed: Tables = noTables();
   frames: Frame[] = [this.#frame()];
 
   copy(): Model {
@@ -78,106 +38,6 @@ export class Model {
   get savepoints(): number {
     return this.frames.length - 1;
   }
-
-  make(name: string, kind: KindOfThing, columns: Record<string, Scalar>): Thing {
-    const thing: Thing = {
-      name,
-      kind,
-      state: 'transient',
-      isMarked: false,
-      isGone: false,
-      row: undefined,
-      memory: { ...nothing(), columns: { ...columns } },
-      base: nothing(),
-      expired: new Set(),
-    };
-    this.things.set(name, thing);
-    return thing;
-  }
-
-  /** A thing of a row that was loaded for the first time. */
-  loadNew(name: string, kind: KindOfThing, key: string): Thing {
-    const thing = this.make(name, kind, {});
-    thing.state = 'persistent';
-    thing.row = key;
-    this.load(thing);
-    return thing;
-  }
-
-  *attached(): Generator<Thing> {
-    for (const thing of this.things.values())
-      if (thing.state === 'pending' || thing.state === 'persistent') yield thing;
-  }
-
-  of(kind: KindOfThing, key: string | null | undefined): Thing | undefined {
-    if (key === null || key === undefined) return undefined;
-    for (const thing of this.attached())
-      if (thing.kind === kind && thing.row === key && thing.state === 'persistent') return thing;
-    return undefined;
-  }
-
-  rowOf({ kind, row }: Thing): Row | undefined {
-    return row === undefined ? undefined : this.tables.rows[kind].get(row);
-  }
-
-  /** Its row was read: what was not loaded is now. */
-  load(thing: Thing): void {
-    const row = this.rowOf(thing);
-    if (row === undefined) return;
-    const { key, columns, ends } = SHAPES[thing.kind];
-    const { memory, base } = thing;
-    for (const column of [key, ...columns]) {
-      if (base.columns[column] === undefined) base.columns[column] = row[column]!;
-      if (memory.columns[column] === undefined) memory.columns[column] = row[column]!;
-      thing.expired.delete(column);
-    }
-    for (const end of Object.keys(ends)) {
-      if (base.ends[end] === undefined) base.ends[end] = textOf(row[end]!);
-    }
-  }
-
-  expire(thing: Thing): void {
-    const { key } = SHAPES[thing.kind];
-    const { memory, base } = thing;
-    const lost = [memory.columns, base.columns, memory.ends, memory.lists].flatMap(Object.keys);
-    for (const property of lost) if (property !== key) thing.expired.add(property);
-    const columns = { [key]: base.columns[key]! };
-    thing.memory = { ...nothing(), columns: { ...columns } };
-    thing.base = { ...nothing(), columns };
-  }
-
-  /** Whether a flush would store something of it, by itself. */
-  isChanged(thing: Thing): boolean {
-    const { memory, base } = thing;
-    return (
-      Object.keys(memory.columns).some((column) => memory.columns[column] !== base.columns[column]) ||
-      Object.keys(memory.ends).some((end) => this.isEndChanged(thing, end)) ||
-      Object.keys(memory.lists).some((list) => this.isListChanged(thing, list))
-    );
-  }
-
-  isEndChanged(thing: Thing, end: string): boolean {
-    const now = thing.memory.ends[end];
-    if (now === undefined) return false;
-    const key = now === null ? null : this.things.get(now)!.row;
-    return key === undefined || key !== thing.base.ends[end];
-  }
-
-  isListChanged({ memory, base }: Thing, list: string): boolean {
-    const now = memory.lists[list];
-    if (now === undefined) return false;
-    const was = new Set(base.lists[list]);
-    const keys = now.map((name) => this.#keyOf(this.things.get(name)!));
-    return keys.length !== was.size || keys.some((key) => key === undefined || !was.has(key));
-  }
-
-  /** Also of one whose row was rolled back: it keeps its key. */
-  #keyOf({ kind, row, memory }: Thing): string | undefined {
-    const key = memory.columns[SHAPES[kind].key];
-    return row ?? (key === undefined ? undefined : String(key));
-  }
-
-  // --- savepoints and the end ---
 
   begin(): void {
     this.frames.push(this.#frame());
@@ -203,22 +63,22 @@ export class Model {
     );
     this.#restore(frame);
     for (const thing of [...touched, ...this.#touchedAndBack(frame)])
-      if (thing.state === 'persistent') this.expire(thing);
+      if (thing.state === 'persistent') expireThing(thing);
   }
 
   rollBack(): void {
     this.release(1);
     this.tables = copyTables(this.committed);
     this.#restore(this.frame);
-    for (const thing of this.attached()) this.expire(thing);
+    for (const thing of this.attached()) expireThing(thing);
     this.frames = [this.#frame()];
   }
 
   commit(expires: boolean): void {
     this.committed = copyTables(this.tables);
     for (const thing of this.things.values()) {
-      if (thing.state === 'deleted') this.#leave(thing);
-      if (expires && thing.state === 'persistent') this.expire(thing);
+      if (thing.state === 'deleted') leaveSession(thing);
+      if (expires && thing.state === 'persistent') expireThing(thing);
     }
     this.frames = [this.#frame()];
   }
@@ -227,15 +87,9 @@ export class Model {
     this.tables = copyTables(this.committed);
     for (const thing of this.things.values()) {
       if (thing.state === 'pending') thing.state = 'transient';
-      else if (thing.state !== 'transient') this.#leave(thing);
+      else if (thing.state !== 'transient') leaveSession(thing);
     }
     this.frames = [this.#frame()];
-  }
-
-  #leave(thing: Thing): void {
-    thing.isGone ||= thing.state === 'deleted';
-    thing.state = 'detached';
-    thing.isMarked = false;
   }
 
   /** A savepoint's frame tells of things that were deleted after they were changed in it. */
@@ -254,10 +108,7 @@ export class Model {
       if (thing.state !== 'pending' && thing.state !== 'persistent' && thing.state !== 'deleted') continue;
       thing.isMarked = false;
       if (thing.state === 'pending' || created.has(thing.name)) {
-        thing.state = 'transient';
-        thing.row = undefined;
-        thing.base = nothing();
-        thing.expired.clear();
+        makeTransient(thing);
       }
     }
     for (const thing of this.things.values()) {
@@ -274,41 +125,4 @@ export class Model {
       keys: new Map(),
     };
   }
-}
-
-/** Rows are never changed, only replaced. */
-export function copyTables({ rows, pairs }: Tables): Tables {
-  return {
-    rows: {
-      author: new Map(rows.author),
-      post: new Map(rows.post),
-      remark: new Map(rows.remark),
-      tag: new Map(rows.tag),
-    },
-    pairs: new Set(pairs),
-  };
-}
-
-function copyThing(thing: Thing): Thing {
-  return {
-    ...thing,
-    memory: copyKnown(thing.memory),
-    base: copyKnown(thing.base),
-    expired: new Set(thing.expired),
-  };
-}
-
-function copyKnown({ columns, ends, lists }: Known): Known {
-  const copies = Object.entries(lists).map(([list, names]) => [list, [...names]]);
-  return { columns: { ...columns }, ends: { ...ends }, lists: Object.fromEntries(copies) };
-}
-
-export const textOf = (value: Scalar): string | null => (value === null ? null : String(value));
-
-/** For messages and comparisons: sorted, one line per row. */
-export function linesOf({ rows, pairs }: Tables): string[] {
-  const lines = KINDS_OF_THINGS.flatMap((kind) =>
-    [...rows[kind].values()].map((row) => `${kind} ${JSON.stringify(row, Object.keys(row).toSorted())}`),
-  );
-  return [...lines, ...[...pairs].map((pair) => `pair ${pair}`)].toSorted();
 }

@@ -2,7 +2,8 @@
 import { Difference } from './sequence-comparison.js';
 import { SequenceGenerator } from './sequence-generator.js';
 import { type Operation, told } from './sequence-operations.js';
-import { type SequenceDatabase, SequenceRun } from './sequence-run.js';
+import { SequenceRun } from './sequence-run.js';
+import type { SequenceDatabase } from './sequence-state.js';
 import { SeededRandom } from './seeded-random.js';
 
 export interface TestedDatabase extends SequenceDatabase {
