@@ -14,18 +14,16 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
-import { Exclude, Expose, instanceToPlain, Transform } from 'class-transformer';
+import { instanceToPlain } from 'class-transformer';
 import { Session } from 'nestjs-scoped-session';
-import { from, type Observable, tap } from 'rxjs';
+import { type Observable, tap } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { IDENTITY, IdentityMap, type IdentityRunner, trackingBuilder } from '../../src/unit-of-work/index.js';
-import { Book, bookshop, Chapter, Writer } from '../support/bookshop.js';
+import { Answers, loadWriter, PLAIN, SERIALIZED } from '../support/answers-with-cycles.js';
+import { bookshop, Chapter, Writer } from '../support/bookshop.js';
 import { onEach } from '../support/databases.js';
+import { ByHand, Numbered } from '../support/own-serializers.js';
 import { PLATFORMS, startApp, type TestApp, type TestAppOptions } from '../support/test-app.js';
-
-Exclude()(Writer.prototype, 'version');
-Expose({ name: 'label' })(Book.prototype, 'title');
-Transform(({ value }: { value: Date }) => value.getUTCFullYear())(Book.prototype, 'printed');
 
 const messageOf = (work: () => unknown): string => {
   try {
@@ -35,57 +33,18 @@ const messageOf = (work: () => unknown): string => {
   }
 };
 
-/** Writer 1 with their books, each of which leads back to the writer. */
-async function load({ queryRunner, dataSource }: Session): Promise<Writer> {
-  const runner: IdentityRunner = queryRunner;
-  runner[IDENTITY] ??= new IdentityMap();
-  return trackingBuilder(dataSource.createQueryBuilder(Writer, 'writer', runner))
-    .innerJoinAndSelect('writer.books', 'book')
-    .innerJoinAndSelect('book.writer', 'same')
-    .where('writer.id = 1 AND book.id < 3')
-    .orderBy('book.id')
-    .getOneOrFail();
-}
-
-class BookAnswer {
-  readonly kind = 'book';
-  constructor(readonly book: Book) {}
-}
-
-abstract class Answers {
-  @Get('writer')
-  writer(@Session() session: Session): Promise<Writer> {
-    return load(session);
-  }
-
-  @Get('books')
-  books(@Session() session: Session): Observable<Book[]> {
-    return from(load(session).then(({ books }) => books));
-  }
-
-  @Get('page')
-  async page(@Session() session: Session): Promise<object> {
-    return { items: (await load(session)).books, total: 2 };
-  }
-
-  @Get('own-class')
-  async ownClass(@Session() session: Session): Promise<BookAnswer> {
-    return new BookAnswer((await load(session)).books[0]!);
-  }
-}
-
 @Controller('plain')
 class PlainAnswers extends Answers {
   @Get('without')
   async without(@Session() session: Session): Promise<object> {
-    const writer = await load(session);
+    const writer = await loadWriter(session);
     for (const one of [writer, ...writer.books]) delete (one as { toJSON?: unknown }).toJSON;
     return [messageOf(() => JSON.stringify(writer)), messageOf(() => instanceToPlain(writer))];
   }
 
   @Get('in-the-handler')
   async inTheHandler(@Session() session: Session): Promise<object> {
-    const writer = await load(session);
+    const writer = await loadWriter(session);
     return { writer: JSON.stringify(writer), books: JSON.stringify(writer.books) };
   }
 
@@ -104,28 +63,13 @@ class PlainAnswers extends Answers {
 
   @Get('file')
   async file(@Session() session: Session): Promise<StreamableFile> {
-    return new StreamableFile(Buffer.from((await load(session)).name));
+    return new StreamableFile(Buffer.from((await loadWriter(session)).name));
   }
 }
 
 @Controller('serialized')
 @UseInterceptors(ClassSerializerInterceptor)
 class SerializedAnswers extends Answers {}
-
-@Injectable()
-class Numbered extends ClassSerializerInterceptor {
-  override serialize(...[response, options]: Parameters<ClassSerializerInterceptor['serialize']>): object {
-    return { serialized: super.serialize(response, options) };
-  }
-}
-
-/** Asks class-transformer by itself. */
-@Injectable()
-class ByHand extends ClassSerializerInterceptor {
-  override serialize(...[response]: Parameters<ClassSerializerInterceptor['serialize']>): object {
-    return { byHand: instanceToPlain(response) };
-  }
-}
 
 const given = new Numbered(new Reflector());
 
@@ -134,48 +78,22 @@ class GivenAnswers {
   @Get()
   @UseInterceptors(given)
   writer(@Session() session: Session): Promise<Writer> {
-    return load(session);
+    return loadWriter(session);
   }
 
   @Get('by-hand')
   @UseInterceptors(ByHand)
   byHand(@Session() session: Session): Promise<Writer> {
-    return load(session);
+    return loadWriter(session);
   }
 
   @Get('grouped')
   @UseInterceptors(given)
   @SerializeOptions({ strategy: 'excludeAll' })
   grouped(@Session() session: Session): Promise<Writer[]> {
-    return load(session).then(({ books: [book] }) => [book!.writer!]);
+    return loadWriter(session).then(({ books: [book] }) => [book!.writer!]);
   }
 }
-
-const writer = { id: 1, name: 'ann', nick: null, loads: 1 };
-/** What a book has besides what it leads to. */
-const book = (id: number, named: object): object => ({
-  ...named,
-  id,
-  notes: { pages: id * 10 },
-  writerId: 1,
-  genreNames: id === 1 ? [] : ['crime'],
-});
-const plain = (id: number): object => book(id, { title: `book ${id}`, printed: '2020-02-02T00:00:00.000Z' });
-const decorated = (id: number): object => book(id, { label: `book ${id}`, printed: 2020 });
-
-/** What each route answers; `of` is a book's columns, `ann` a writer's. */
-const answers = (of: (id: number) => object, ann: object): Record<string, unknown> => {
-  const first = { ...of(1), writer: { ...ann, books: [of(2)] } };
-  const books = [first, { ...of(2), writer: { ...ann, books: [of(1)] } }];
-  return {
-    writer: { ...ann, books: [of(1), of(2)] },
-    books,
-    page: { items: books, total: 2 },
-    'own-class': { kind: 'book', book: first },
-  };
-};
-const PLAIN = answers(plain, { ...writer, version: 1 });
-const SERIALIZED = answers(decorated, writer);
 
 /** What was handed on by everything that stands inside. */
 let emitted: unknown;
@@ -206,13 +124,13 @@ class WatchedAnswers {
 
   @Get('with-session')
   async withSession(@Session() session: Session): Promise<object> {
-    await load(session);
+    await loadWriter(session);
     return this.#answer;
   }
 
   @Get('refusing')
   async refusing(@Session() session: Session): Promise<object> {
-    await load(session);
+    await loadWriter(session);
     const ownKeys = (): never => {
       throw new Error('not to be looked at');
     };
