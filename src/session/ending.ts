@@ -235,14 +235,14 @@ export class Ending {
     // All of them, before the first is committed: none is kept when one of them cannot be.
     for (const transaction of kept) refuseUnfinished(transaction);
     for (const { state } of kept) state.refuseSpoilt();
-    const { storesAtEnd = true } = optionsOf(this.scope);
-    if (storesAtEnd) await storeAll(kept);
+    const { storesByItself = true } = optionsOf(this.scope);
+    if (storesByItself) await storeAll(kept);
     else warnOfUnflushed(kept, this.options.warnOnce ?? this.options.warn);
     for (const transaction of kept) {
       // One database after the other, in the order in which they were set up.
       const lastCheck = (): void => refuseUnfinished(transaction);
       // oxlint-disable-next-line no-await-in-loop
-      await transaction.commit({ lastCheck, flushes: storesAtEnd, expires: false });
+      await transaction.commit({ lastCheck, flushes: storesByItself, expires: false });
       this.scope.outcome = 'committed';
     }
   }

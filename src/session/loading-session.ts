@@ -37,9 +37,8 @@ export class LoadingSession extends TrackingSession {
       const work = unitOfWorkOf(this);
       const mustAsk = options.lock !== undefined || options.populateExisting === true;
       // A new object may be about to get this row.
-      if (work.map.get(metadata, identity.key)?.state === 'pending') {
-        if (transaction.tracking.isConcernedBy()) await transaction.tracking.flush();
-      }
+      const isPending = work.map.get(metadata, identity.key)?.state === 'pending';
+      if (isPending && transaction.tracking.isConcernedBy()) await transaction.tracking.flush();
       const known = mustAsk ? undefined : loaded(work, metadata, identity);
       const found = known ?? (await selectRow(managerOf(this), metadata, identity, options));
       if (found === null) forgetGone(work, metadata, identity);

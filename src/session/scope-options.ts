@@ -41,8 +41,8 @@ export const SCOPE_RULES: Rules<ScopeOptions> = {
 
 /** What is set for a scope by the room that opened it. */
 interface SetOptions extends ScopeOptions {
-  /** Whether its end stores what was changed and not flushed. Default true. */
-  readonly storesAtEnd?: boolean;
+  /** Whether queries and its end store what was changed, without being told to. Default true. */
+  readonly storesByItself?: boolean;
   /** Why no session may be made in it. */
   readonly refusal?: Error;
 }
@@ -55,9 +55,9 @@ export function configureScope(scope: Scope, options: SetOptions): void {
   scope.settings = scope.settings === undefined ? options : { ...scope.settings, ...options };
 }
 
-const STORES_NOTHING: SetOptions = Object.freeze({ storesAtEnd: false });
+const STORES_NOTHING: SetOptions = Object.freeze({ storesByItself: false });
 
-/** What the work changed is stored where it says so, and not because it ends. */
+/** What the work changed is stored where it says so, and not because it asks or ends. */
 export function keepUnstored(scope: Scope): void {
   configureScope(scope, STORES_NOTHING);
 }

@@ -1,6 +1,5 @@
 /** The options of a session, and what a unit of work may set for its own. */
 import {
-  anything,
   BEGIN_MODES,
   type BeginMode,
   flag,
@@ -81,5 +80,3 @@ export const TRANSACTION_RULES: Rules<Pick<SessionOptions, 'isolation' | 'readOn
 
 /** Where messages go that nobody waits for. */
 export type Warn = (message: string) => void;
-
-export const warnRule: Rule<Warn> = anything<Warn>();

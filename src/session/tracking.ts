@@ -29,6 +29,7 @@ export interface TrackedTransaction {
   readonly state: TransactionState;
   readonly savepoints: number;
   readonly tracksEverything: boolean;
+  readonly storesByItself: boolean;
   readonly warn: Warn;
   readonly queryRunner: QueryRunner;
   /** A flush failed: what it did is rolled back at once. */
@@ -145,8 +146,8 @@ export class Tracking implements TrackedObjects {
 
   /** Whether a statement may have to see what was not flushed yet. */
   isConcernedBy(sql?: string): boolean {
-    const { state, turns } = this.transaction;
-    const isOff = !this.autoflush || currentFrame(this) === NO_AUTOFLUSH;
+    const { state, storesByItself, turns } = this.transaction;
+    const isOff = !this.autoflush || !storesByItself || currentFrame(this) === NO_AUTOFLUSH;
     if (isOff || !state.isActive || this.work.map.size === 0 || turns.block.isFlushing) return false;
     return concernsUnflushed(this.work.map, sql);
   }

@@ -16,6 +16,7 @@ import { AgreedOptions, refuseOther } from './agreed-options.js';
 import { NestedTransactions, NO_OBJECTS, type TrackedObjects, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
 import { noteFailure } from './retryable.js';
+import { optionsOf } from './scope-options.js';
 import { type CommitOptions, type EndingTransaction, type Fate, TransactionEnd } from './transaction-end.js';
 import type { Warn } from './session-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
@@ -87,6 +88,11 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   /** True where repositories and managers track too. */
   get tracksEverything(): boolean {
     return this.settings.unitOfWork === 'everything' && this.tracks;
+  }
+
+  /** False where only `flush()`, `commit()` and savepoints store what was changed. */
+  get storesByItself(): boolean {
+    return optionsOf(this.settings.scope).storesByItself ?? true;
   }
 
   /** Begun, or about to be: there is something to store. */

@@ -1,6 +1,6 @@
 /** Deletes rows, many with one statement, each by its key and its version. */
 import type { QueryRunner } from 'typeorm';
-import { StaleDataError } from '../errors.js';
+import { staleRows } from './stale-rows.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
@@ -23,10 +23,9 @@ export async function deleteRows(
       const sql = `DELETE FROM ${text.table(metadata)} WHERE ${text.anyOf(found)}`;
       const { affected } = await runner.query(sql, text.parameters, true);
       if (affected === chunk.length) continue;
-      const what = `DELETE from table ${metadata.tableName} was to find ${chunk.length} row(s) and found ${affected ?? 'none'}`;
-      if (isVersioned)
-        throw new StaleDataError(`${what}: the rest were changed or deleted by somebody else.`);
-      warn(`${what}: the rest were gone already.`);
+      const wanted = `DELETE from table ${metadata.tableName} was to find ${chunk.length} row(s)`;
+      if (isVersioned) throw staleRows(wanted, affected);
+      warn(`${wanted} and found ${affected ?? 'none'}: the rest were gone already.`);
     }
   }
 }

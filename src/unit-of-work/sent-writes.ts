@@ -16,15 +16,23 @@ const MOST_KEPT = 32;
 
 export class SentWrites {
   #sent: Sent[] = [];
+  /** Statements were given up that somebody may still ask for. */
+  #isIncomplete = false;
 
   note(sql: string, parameters: unknown): void {
     if (!WRITES.test(sql)) return;
     this.#sent.push({ sql, parameters: Array.isArray(parameters) ? parameters : [] });
-    if (this.#sent.length > MOST_KEPT) this.#sent.shift();
+    if (this.#sent.length <= MOST_KEPT) return;
+    this.#sent.shift();
+    this.#isIncomplete = true;
   }
 
-  /** Takes out the statements that wrote to a table. */
+  /** Takes out the statements that wrote to a table; none where not all of them are known. */
   take({ tableName }: EntityMetadata): readonly Sent[] {
+    if (this.#isIncomplete) {
+      this.#sent = [];
+      this.#isIncomplete = false;
+    }
     const taken = this.#sent.filter(({ sql }) => sql.includes(tableName));
     if (taken.length > 0) this.#sent = this.#sent.filter((sent) => !taken.includes(sent));
     return taken;

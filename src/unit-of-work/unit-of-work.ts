@@ -15,7 +15,6 @@ import { makeTransient, UndoFrames } from './undo-frames.js';
 export class UnitOfWork {
   readonly map = new IdentityMap();
   readonly undo = new UndoFrames(this.map);
-
   readonly #lazyRelations: LazyRelations;
 
   /** @param runner - what is loaded later on, is loaded there */
@@ -132,10 +131,9 @@ export class UnitOfWork {
 
   /** Whether a flush would store something of the object itself. */
   isModified(entity: object, withCollections: boolean): boolean {
-    const { metadata } = this.shapeFor(entity);
-    const tracked = this.map.of(entity);
-    if (tracked === undefined) return trackedOf(entity) !== undefined && isChanged(trackedOf(entity)!);
-    return tracked.state === 'pending' ? metadata !== undefined : isChanged(tracked, withCollections);
+    this.shapeFor(entity);
+    const tracked = trackedOf(entity);
+    return tracked !== undefined && (tracked.state === 'pending' || isChanged(tracked, withCollections));
   }
 
   /** What a flush would store, for messages: names of classes and properties, no values. */

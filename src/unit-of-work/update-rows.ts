@@ -1,10 +1,10 @@
 /** Changes rows: those whose same columns were changed with one statement, each by its key and its version. */
 import type { QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { StaleDataError } from '../errors.js';
 import type { EntityWrites } from './entity-writes.js';
 import { readBack } from './read-back.js';
 import type { RowValues } from './row-values.js';
+import { staleRows } from './stale-rows.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
@@ -55,7 +55,8 @@ async function updateChunk(
   const found = rows.map(({ tracked, base }) => [...storedKey(tracked, base), ...storedVersion(base)]);
   const sql = `UPDATE ${text.table(metadata)} SET ${changes.join(', ')} WHERE ${text.anyOf(found)}`;
   const { affected } = await runner.query(sql, text.parameters, true);
-  if (affected !== rows.length) throw staleUpdate(metadata.tableName, rows.length, affected);
+  if (affected !== rows.length)
+    throw staleRows(`UPDATE of table ${metadata.tableName} was to change ${rows.length} row(s)`, affected);
   if (writes === undefined) return;
   const made = all.filter(
     (column) => column.asExpression !== undefined || (isDated && column === updateDateColumn),
@@ -103,11 +104,4 @@ function groupsOf(rows: readonly RowToUpdate[]): RowToUpdate[][] {
     else group.push(row);
   }
   return [...groups.values()];
-}
-
-function staleUpdate(table: string, expected: number, found: number | undefined): StaleDataError {
-  return new StaleDataError(
-    `UPDATE of table ${table} was to change ${expected} row(s) and found ${found ?? 'no'}: the rest were changed ` +
-      'or deleted by somebody else since they were loaded. Load them again.',
-  );
 }

@@ -2,7 +2,7 @@
 import type { QueryRunner } from 'typeorm';
 import { isSqlite } from './key-making.js';
 import type { Write } from './listeners.js';
-import { StaleDataError } from '../errors.js';
+import { staleRows } from './stale-rows.js';
 import { inChunks, StatementText } from './statement-text.js';
 import { inKeyOrder, storedKey, storedVersion } from './stored-row.js';
 import type { TrackedObject } from './tracked-object.js';
@@ -28,10 +28,7 @@ export async function checkVersions(
       (isSqlite(driver) ? '' : ' FOR UPDATE');
     const records = (await runner.query(sql, text.parameters)) as unknown[];
     if (records.length === chunk.length) continue;
-    throw new StaleDataError(
-      `${write === 'remove' ? 'DELETE from' : 'UPDATE of'} table ${metadata.tableName} was to find ${chunk.length} ` +
-        `row(s) and found ${records.length}: the rest were changed or deleted by somebody else since they were ` +
-        'loaded. Load them again.',
-    );
+    const what = write === 'remove' ? 'DELETE from' : 'UPDATE of';
+    throw staleRows(`${what} table ${metadata.tableName} was to find ${chunk.length} row(s)`, records.length);
   }
 }
