@@ -46,6 +46,9 @@ onEach(ALL_KINDS, (database) => {
     expect(session.isModified(one)).toBe(true);
     expect(session.isModified(one, { includeCollections: false })).toBe(false);
     expect(session.inspect(one).changed).toEqual(['addresses']);
+    session.expunge(one);
+    expect(session.isModified(one)).toBe(true);
+    expect(session.isModified(one, { includeCollections: false })).toBe(false);
   });
 
   it('STA-35: a new parent and the new child in its collection', async () => {
