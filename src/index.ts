@@ -1,5 +1,17 @@
 /** The public surface: every name that an application may import. */
 export {
+  BackgroundTask,
+  BackgroundTasks,
+  TASK_OUTCOMES,
+  type BackgroundTasksOptions,
+  type OnTaskError,
+  type ReportedTask,
+  type TaskCounters,
+  type TaskOutcome,
+  type TaskResult,
+  type TaskWork,
+} from './background/index.js';
+export {
   BEGIN_MODES,
   createEngine,
   DATABASE_FAMILIES,
@@ -25,6 +37,7 @@ export {
 export {
   AmbiguousDataSourceError,
   AutobeginDisabledError,
+  BackgroundQueueFullError,
   CircularDataSourceError,
   CommitOutcomeUnknownError,
   ConflictingTransactionOptionsError,

@@ -34,7 +34,7 @@ export class Scope {
   outcome: Outcome | undefined;
   /** What the room that opened it has set for it; kept here so that it lives as long. */
   settings: object | undefined;
-  /** Why the work was cut short, when it was. */
+  /** Why the work was cut short, or could not be committed, when that was so. */
   endedBy: unknown;
   /** COMMITs that were sent in it and not refused, so that something of it may be stored. @internal */
   commits = 0;

@@ -16,7 +16,7 @@ export {
   type RepositoryMode,
   type ScopeOptions,
 } from './scope-options.js';
-export type { RunOptions } from './run-options.js';
+export { readRunOptions, type RunOptions } from './run-options.js';
 export { scopedSession } from './new-scoped-session.js';
 export { ScopedSession } from './scoped-session.js';
 export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
@@ -37,7 +37,7 @@ export {
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
-export type { RetryOptions } from './retry.js';
+export { type RetryOptions, withRetry } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';
 export {
