@@ -83,6 +83,7 @@ const VALUES = {
     'StatementResult',
     'StatementTimeoutError',
     'TransactionClosedError',
+    'Transactional',
     'UNIT_OF_WORK_MODES',
     'UnboundSessionError',
     'UnexpectedRollbackError',
@@ -101,7 +102,7 @@ const VALUES = {
     'scopedSession',
     'sessionFactory',
   ],
-  'src/testing/index.ts': ['FAKE_EVENTS', 'fakeSession', 'withSession'],
+  'src/testing/index.ts': ['FAKE_EVENTS', 'fakeSession', 'useSession', 'withSession'],
 } as const;
 
 /** What is there for the compiler only. */
@@ -114,6 +115,7 @@ const TYPES = {
     'BulkSaveOptions',
     'CommitMode',
     'DatabaseFamily',
+    'DecoratableMethod',
     'EngineOptions',
     'EntityClass',
     'EntityOrRepository',
@@ -150,6 +152,7 @@ const TYPES = {
     'SessionFactoryOptions',
     'SessionHooks',
     'SessionLoading',
+    'SessionMethodDecorator',
     'SessionObjects',
     'SessionQuery',
     'SessionSettings',
@@ -160,6 +163,7 @@ const TYPES = {
     'StatementParameters',
     'SupportedDriver',
     'TransactionOptions',
+    'TransactionalMethodOptions',
     'TransactionalOptions',
     'UnitOfWorkMode',
     'UnitOfWorkOptions',
