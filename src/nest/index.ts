@@ -15,6 +15,9 @@ export { ScopedSessionModule } from './scoped-session.module.js';
 export { Session } from './session.decorator.js';
 export { SessionInterceptor } from './session.interceptor.js';
 export { SessionOptions, type HandlerOptions } from './session-options.decorator.js';
+export type { DecoratableMethod, SessionMethodDecorator } from './decorated-method.js';
+export { own } from './method-owners.js';
+export { Transactional, type TransactionalMethodOptions } from './transactional.decorator.js';
 export {
   type EntityOrRepository,
   getScopedSessionToken,

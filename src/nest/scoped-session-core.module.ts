@@ -7,6 +7,7 @@ import { BackgroundHost } from './background-host.js';
 import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
+import { MethodOwners } from './method-owners.js';
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
@@ -24,6 +25,7 @@ const EVERY_ROUTE = '{*path}';
     ExcludedRequests,
     ScopeMiddleware,
     ClassSerializers,
+    MethodOwners,
     SessionInterceptor,
     SessionErrorFilter,
     // useExisting, so that a test can override the class itself.

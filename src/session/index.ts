@@ -49,6 +49,6 @@ export {
 } from './session-options.js';
 export { type SessionPlace, SessionsOfScopes, type WorkHost } from './session-places.js';
 export { PROPAGATIONS, propagation, type Propagation } from './propagation.js';
-export { readTransactionalOptions, type TransactionalOptions } from './transactional.js';
+export { TRANSACTIONAL_RULES, type TransactionalOptions } from './transactional.js';
 export { TransactionHooks } from './transaction-hooks.js';
 export { StatementResult } from './statement-result.js';

@@ -87,6 +87,7 @@ const VALUES = {
     'StatementTimeoutError',
     'TASK_OUTCOMES',
     'TransactionClosedError',
+    'Transactional',
     'UNIT_OF_WORK_MODES',
     'UnboundSessionError',
     'UnexpectedRollbackError',
@@ -105,7 +106,7 @@ const VALUES = {
     'scopedSession',
     'sessionFactory',
   ],
-  'src/testing/index.ts': ['FAKE_EVENTS', 'fakeSession', 'withSession'],
+  'src/testing/index.ts': ['FAKE_EVENTS', 'fakeSession', 'useSession', 'withSession'],
 } as const;
 
 /** What is there for the compiler only. */
@@ -119,6 +120,7 @@ const TYPES = {
     'BulkSaveOptions',
     'CommitMode',
     'DatabaseFamily',
+    'DecoratableMethod',
     'EngineOptions',
     'EntityClass',
     'EntityOrRepository',
@@ -157,6 +159,7 @@ const TYPES = {
     'SessionFactoryOptions',
     'SessionHooks',
     'SessionLoading',
+    'SessionMethodDecorator',
     'SessionObjects',
     'SessionQuery',
     'SessionSettings',
@@ -171,6 +174,7 @@ const TYPES = {
     'TaskResult',
     'TaskWork',
     'TransactionOptions',
+    'TransactionalMethodOptions',
     'TransactionalOptions',
     'UnitOfWorkMode',
     'UnitOfWorkOptions',
