@@ -41,7 +41,8 @@ export class NoActiveScopeError extends ScopedSessionError {
     super(
       `${what} was used outside a scope. A request has one when ScopedSessionModule.forRoot() is imported and the route ` +
         'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true })); ' +
-        'everywhere else (cron, queues, scripts, tests) wrap the work in scopedSession.run(fn).' +
+        'everywhere else (cron, listeners, queues, scripts, tests) wrap the work in scopedSession.run(fn), or put ' +
+        '@SessionScope() on the method.' +
         (more === undefined ? '' : ` ${more}`),
     );
   }

@@ -93,6 +93,7 @@ export {
   Session as DbSession,
   SessionInterceptor,
   SessionOptions,
+  SessionScope,
   Transactional,
   type DecoratableMethod,
   type SessionMethodDecorator,

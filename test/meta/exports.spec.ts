@@ -82,6 +82,7 @@ const VALUES = {
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',
+    'SessionScope',
     'StaleDataError',
     'StatementResult',
     'StatementTimeoutError',

@@ -118,7 +118,7 @@ describe('a queue of tasks', () => {
 
   it('keeps to its limits whatever comes and goes', async () => {
     const random = new SeededRandom(20_261_121);
-    const queue = new TaskQueue(() => ({ concurrency: 3, queueLimit: 4 }));
+    const queue = new TaskQueue(() => ({ concurrency: 2, queueLimit: 1 }));
     const expected: string[] = [];
     const reserved: string[] = [];
     const answers: { readonly isAccepted: boolean; readonly hadPlace: boolean }[] = [];
@@ -128,8 +128,8 @@ describe('a queue of tasks', () => {
       const accepted = expected.length - finished + reserved.length;
       const label = String(step);
       if (kind === 0) {
-        answers.push({ isAccepted: isAccepted(queue, label), hadPlace: accepted < 7 });
-        if (accepted < 7) reserved.push(label);
+        answers.push({ isAccepted: isAccepted(queue, label), hadPlace: accepted < 3 });
+        if (accepted < 3) reserved.push(label);
       } else if (kind === 1 && reserved.length > 0) {
         const next = reserved.shift()!;
         expected.push(next);
@@ -144,8 +144,8 @@ describe('a queue of tasks', () => {
       }
       const { running, waiting, registered } = queue.counters;
       expect([running, waiting, registered]).toEqual([
-        Math.min(3, expected.length - finished),
-        Math.max(0, expected.length - finished - 3),
+        Math.min(2, expected.length - finished),
+        Math.max(0, expected.length - finished - 2),
         reserved.length,
       ]);
     }
