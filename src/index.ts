@@ -1,8 +1,8 @@
 /** The public surface: every name that an application may import. */
 export {
-  BackgroundTask,
   BackgroundTasks,
   TASK_OUTCOMES,
+  type BackgroundTask,
   type BackgroundTasksOptions,
   type OnTaskError,
   type ReportedTask,

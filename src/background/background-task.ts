@@ -1,4 +1,4 @@
-/** BackgroundTask: what the caller keeps of a task, to look at it or to wait for it. */
+/** A background task as its caller sees it, who may look at it or wait for it. */
 
 /** How a task may come out. */
 export const TASK_OUTCOMES = ['succeeded', 'failed', 'dropped'] as const;
@@ -15,23 +15,24 @@ export type TaskResult<T> =
   | { readonly outcome: 'dropped' };
 
 /** A task that `BackgroundTasks` has accepted; nobody needs to keep it. */
-export class BackgroundTask<T = unknown> {
+export interface BackgroundTask<T = unknown> {
+  /** What messages call it. */
+  readonly label: string;
   /**
-   * Resolves when the task is over, and never rejects: its error was reported already. To wait for it in the unit of work
-   * that it waits for itself (`afterCommit`) is to wait for ever.
+   * Resolves when the task is over, and never rejects: its error was reported already. A unit of work that waits here for a
+   * task which itself waits for that unit's COMMIT waits for ever.
    */
+  readonly done: Promise<TaskResult<T>>;
+}
+
+export class AcceptedTask<T> implements BackgroundTask<T> {
   readonly done: Promise<TaskResult<T>>;
   #settle!: (result: TaskResult<T>) => void;
 
-  /** @internal */
-  constructor(
-    /** What messages call it. */
-    readonly label: string,
-  ) {
+  constructor(readonly label: string) {
     this.done = new Promise((resolve) => (this.#settle = resolve));
   }
 
-  /** @internal */
   settle(result: TaskResult<T>): void {
     this.#settle(result);
   }

@@ -4,7 +4,7 @@ import { DrainingError, requireFunction } from '../errors.js';
 import { currentScope, runWithScope } from '../scope/index.js';
 import { readRunOptions, type RunOptions, ScopedSession } from '../session/index.js';
 import { whenCommitted } from './after-commit.js';
-import { BackgroundTask } from './background-task.js';
+import { AcceptedTask, type BackgroundTask } from './background-task.js';
 import { RunningTasks, type TaskWork } from './running-tasks.js';
 import { type BackgroundTasksOptions, HostOfSession, type TaskHost } from './task-host.js';
 import { type TaskCounters, TaskQueue } from './task-queue.js';
@@ -140,7 +140,7 @@ export class BackgroundTasks {
     const label = given ?? labelOf(fn, around?.label);
     this.#refuseLate(label, around?.isOpen === true);
     this.#queue.reserve(label);
-    const task = new BackgroundTask<T>(label);
+    const task = new AcceptedTask<T>(label);
     // Not what is around the call: neither its scope, which it would keep alive, nor the task that makes room for this one.
     const start = runWithScope(undefined, 'outer', () =>
       AsyncResource.bind(() => this.#running.run(task, fn, own)),
@@ -162,7 +162,7 @@ export class BackgroundTasks {
 }
 
 interface Accepted<T> {
-  readonly task: BackgroundTask<T>;
+  readonly task: AcceptedTask<T>;
   readonly enqueue: () => void;
   readonly cancel: () => void;
 }

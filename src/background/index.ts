@@ -1,5 +1,5 @@
 /** The background room: work that outlives the request that starts it. */
-export { BackgroundTask, TASK_OUTCOMES, type TaskOutcome, type TaskResult } from './background-task.js';
+export { type BackgroundTask, TASK_OUTCOMES, type TaskOutcome, type TaskResult } from './background-task.js';
 export { BackgroundTasks } from './background-tasks.js';
 export {
   type BackgroundTasksOptions,

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { currentScope } from '../scope/index.js';
 import { type RunOptions, type SessionBase, withRetry } from '../session/index.js';
-import type { BackgroundTask } from './background-task.js';
+import type { AcceptedTask } from './background-task.js';
 import type { TaskHost } from './task-host.js';
 
 /** What a task does. */
@@ -27,7 +27,7 @@ export class RunningTasks {
   }
 
   /** Never rejects. */
-  async run<T>(task: BackgroundTask<T>, fn: TaskWork<T>, options: RunOptions): Promise<void> {
+  async run<T>(task: AcceptedTask<T>, fn: TaskWork<T>, options: RunOptions): Promise<void> {
     try {
       // Whoever has started it goes on first, up to where it waits for something itself.
       await nextTurn();
@@ -38,7 +38,7 @@ export class RunningTasks {
   }
 
   /** It was never begun, and will not be. */
-  abandon<T>(task: BackgroundTask<T>): void {
+  abandon<T>(task: AcceptedTask<T>): void {
     this.#failed(task, this.#stopping.signal.reason);
   }
 
@@ -60,7 +60,7 @@ export class RunningTasks {
     );
   }
 
-  #failed<T>(task: BackgroundTask<T>, error: unknown): void {
+  #failed<T>(task: AcceptedTask<T>, error: unknown): void {
     task.settle({ outcome: 'failed', error });
     this.host.report(error, task.label);
   }

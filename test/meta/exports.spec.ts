@@ -24,7 +24,6 @@ const VALUES = {
     'AutobeginDisabledError',
     'BEGIN_MODES',
     'BackgroundQueueFullError',
-    'BackgroundTask',
     'BackgroundTasks',
     'COMMIT_MODES',
     'CircularDataSourceError',
@@ -114,6 +113,7 @@ const VALUES = {
 const TYPES = {
   'src/index.ts': [
     'AbortPolicy',
+    'BackgroundTask',
     'BackgroundTasksOptions',
     'BeginMode',
     'BeginOptions',
