@@ -76,6 +76,7 @@ export {
   ScopedSessionModule,
   Session,
   Session as DbSession,
+  SessionErrorFilter,
   SessionInterceptor,
   SessionOptions,
   type AbortPolicy,
