@@ -1,0 +1,93 @@
+/** What a test and the handlers of messages tell each other, and the guard, the pipe and the filter that ask for a session. */
+import {
+  type ArgumentsHost,
+  type CanActivate,
+  Catch,
+  type ExceptionFilter,
+  Injectable,
+  type PipeTransform,
+} from '@nestjs/common';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { BaseWsExceptionFilter, SubscribeMessage, WsException } from '@nestjs/websockets';
+import { ScopedSession } from 'nestjs-scoped-session';
+import { throwError } from 'rxjs';
+import { signal } from './wait-until.js';
+
+/** What a test and the handlers tell each other. */
+@Injectable()
+export class Stage {
+  gate = signal();
+  arrived = signal();
+  seen: unknown[] = [];
+
+  reset(): void {
+    this.gate = signal();
+    this.arrived = signal();
+    this.seen = [];
+  }
+}
+
+/** Notes how an attempt to use the session came out. */
+@Injectable()
+export class Attempt {
+  constructor(
+    private readonly session: ScopedSession,
+    private readonly stage: Stage,
+  ) {}
+
+  make(): void {
+    try {
+      this.stage.seen.push(this.session.current());
+    } catch (error) {
+      this.stage.seen.push(error);
+    }
+  }
+}
+
+@Injectable()
+export class AskingGuard implements CanActivate {
+  constructor(private readonly attempt: Attempt) {}
+
+  canActivate(): boolean {
+    this.attempt.make();
+    return true;
+  }
+}
+
+@Injectable()
+export class AskingPipe implements PipeTransform {
+  constructor(private readonly attempt: Attempt) {}
+
+  transform(value: unknown): unknown {
+    this.attempt.make();
+    return value;
+  }
+}
+
+@Injectable()
+@Catch(RangeError)
+export class AskingFilter implements ExceptionFilter {
+  constructor(private readonly attempt: Attempt) {}
+
+  catch(error: RangeError, host: ArgumentsHost): unknown {
+    this.attempt.make();
+    if (host.getType() === 'rpc') return throwError(() => ({ status: 'error', message: error.message }));
+    return new BaseWsExceptionFilter().catch(new WsException(error.message), host);
+  }
+}
+
+export const PROVIDERS = [Stage, Attempt, AskingGuard, AskingPipe, AskingFilter];
+
+// Its type asks for the handler's, which a decorator of both kinds cannot know.
+const OnSocket = SubscribeMessage as unknown as (pattern: string) => MethodDecorator;
+
+/** A message, or an event of a socket: one pattern for both. */
+export const Message = (pattern: string): MethodDecorator => both(MessagePattern(pattern), OnSocket(pattern));
+export const Happening = (pattern: string): MethodDecorator => both(EventPattern(pattern), OnSocket(pattern));
+
+function both(ofController: MethodDecorator, ofGateway: MethodDecorator): MethodDecorator {
+  return (target, key, descriptor) => {
+    ofController(target, key, descriptor);
+    ofGateway(target, key, descriptor);
+  };
+}
