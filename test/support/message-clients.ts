@@ -105,7 +105,7 @@ export class WsClient implements MessageClient {
 export class SocketIoClient implements MessageClient {
   readonly #replies = new Replies();
 
-  private constructor(readonly socket: Socket) {
+  private constructor(private readonly socket: Socket) {
     socket.on('exception', (error: object) => this.#replies.add({ error }));
     socket.on('value', (data: string) => this.#replies.add({ value: { data } }));
   }
@@ -118,8 +118,14 @@ export class SocketIoClient implements MessageClient {
     return new SocketIoClient(socket);
   }
 
+  /** Told by an acknowledgement, or by one of the events that handlers send. */
   ask<T>(pattern: string, data: string): Promise<T> {
     this.socket.emit(pattern, data, (value: unknown) => this.#replies.add({ value }));
+    return this.#replies.next<T>();
+  }
+
+  /** The next of what it is told, whoever waits. */
+  reply<T>(): Promise<T> {
     return this.#replies.next<T>();
   }
 

@@ -96,6 +96,7 @@ export abstract class MessageHandlers {
   }
 
   @Message('waits')
+  @UseFilters(SessionErrorFilter)
   async waits(@Payload() text: string): Promise<object> {
     await this.notes.insert({ text });
     this.stage.arrived.resolve();

@@ -78,12 +78,15 @@ export class AskingFilter implements ExceptionFilter {
 
 export const PROVIDERS = [Stage, Attempt, AskingGuard, AskingPipe, AskingFilter];
 
-// Its type asks for the handler's, which a decorator of both kinds cannot know.
-const OnSocket = SubscribeMessage as unknown as (pattern: string) => MethodDecorator;
+// Their types ask for the handler's, which a decorator of both kinds cannot know.
+const [OnEvent, OnSocket] = [EventPattern, SubscribeMessage] as unknown as [
+  (pattern: string) => MethodDecorator,
+  (pattern: string) => MethodDecorator,
+];
 
 /** A message, or an event of a socket: one pattern for both. */
 export const Message = (pattern: string): MethodDecorator => both(MessagePattern(pattern), OnSocket(pattern));
-export const Happening = (pattern: string): MethodDecorator => both(EventPattern(pattern), OnSocket(pattern));
+export const Happening = (pattern: string): MethodDecorator => both(OnEvent(pattern), OnSocket(pattern));
 
 function both(ofController: MethodDecorator, ofGateway: MethodDecorator): MethodDecorator {
   return (target, key, descriptor) => {

@@ -32,6 +32,8 @@ export interface Messages {
   stored(): Promise<string[]>;
   /** Checks the invariants after this test; the application goes on. */
   watch(): void;
+  /** Closes the application, whose clients stay. */
+  shutDown(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,8 @@ export async function startMessages(
   const dataSource = app.get<DataSource>(DataSource, { strict: false });
   const sql = 'SELECT text FROM note ORDER BY id';
   const clients: MessageClient[] = [];
+  let closing: Promise<void> | undefined;
+  const shutDown = (): Promise<void> => (closing ??= app.close());
   return {
     app,
     heard,
@@ -93,9 +97,10 @@ export async function startMessages(
       return ((await rows) as { text: string }[]).map(({ text }) => text);
     },
     watch: () => void database.watch({ dataSource, liveScopes: () => work.count }),
+    shutDown,
     close: async () => {
       for (const client of clients) await client.close();
-      await app.close();
+      await shutDown();
       await way.stop?.();
       Logger.overrideLogger(false);
     },
