@@ -8,6 +8,7 @@ import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-request
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
+import { UnservedMessages } from './unserved-messages.js';
 
 const EVERY_ROUTE = '{*path}';
 
@@ -19,6 +20,7 @@ const EVERY_ROUTE = '{*path}';
     ActiveWork,
     ExcludedRequests,
     ScopeMiddleware,
+    UnservedMessages,
     ClassSerializers,
     SessionInterceptor,
     SessionErrorFilter,

@@ -15,6 +15,7 @@ import { Databases } from './databases.js';
 import { type Emission, endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
+import { UnservedMessages } from './unserved-messages.js';
 import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
 
 /**
@@ -30,10 +31,12 @@ export class SessionInterceptor implements NestInterceptor {
     @Inject(ActiveWork) private readonly work: ActiveWork,
     @Inject(Databases) private readonly databases: Databases,
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
+    @Inject(UnservedMessages) private readonly unserved: UnservedMessages,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType<string>() === 'graphql') return this.#refuseGraphQL(next);
+    if (context.getType() === 'rpc') this.unserved.serves(context.switchToRpc().getContext());
     const plan = this.#plans.of(context);
     this.#warnOfHttpSession(context, plan);
     if (!plan.isEnabled) return outsideScopes(next);

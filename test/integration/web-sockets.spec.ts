@@ -38,7 +38,12 @@ onEach(['mariadb', 'sqljs'], (database) => {
     });
 
     it('leaves after the COMMIT, however early it was given', async () => {
-      expect(await client.ask('acknowledges', 'a')).toEqual({ stored: 'a' });
+      const first = client.ask('acknowledges', 'a');
+      await stage.arrived.promise;
+      const second = client.ask('ping', '');
+      expect(await first).toEqual({ pong: true });
+      stage.gate.resolve();
+      expect(await second).toEqual({ stored: 'a' });
       expect(await messages.stored()).toEqual(['a']);
     });
 

@@ -1,6 +1,6 @@
 /** What the tests of the transports send messages to: the same handlers in a controller and in a gateway. */
 import { Controller, Injectable, UseFilters, UseGuards } from '@nestjs/common';
-import { EventPattern, Payload, RpcException } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { InjectRepository } from '@nestjs/typeorm';
 import { WebSocketGateway, WsException } from '@nestjs/websockets';
 import {
@@ -12,7 +12,15 @@ import {
 } from 'nestjs-scoped-session';
 import { concat, defer, from, map, mergeMap, type Observable, of } from 'rxjs';
 import { DataSource, Repository } from 'typeorm';
-import { AskingFilter, AskingGuard, AskingPipe, Happening, Message, Stage } from './message-stage.js';
+import {
+  AskingFilter,
+  AskingGuard,
+  AskingPipe,
+  Happening,
+  Message,
+  RefusingGuard,
+  Stage,
+} from './message-stage.js';
 import { Note } from './note.js';
 import { loseAtCommit } from './plain-and-ours.js';
 
@@ -34,6 +42,20 @@ export abstract class MessageHandlers {
     await this.dataSource.manager.insert(Note, { text: `${text}, by manager` });
     const same = session === this.session.current() && this.stage.seen[0] === session;
     return { same, label: currentScope()?.label };
+  }
+
+  /** Uses nothing but TypeORM. */
+  @Message('plain')
+  async plain(@Payload() text: string): Promise<never> {
+    await this.notes.insert({ text });
+    throw this.refusal('and yet it may be stored');
+  }
+
+  /** Uses the session through nothing but a singleton. */
+  @Message('via-service')
+  async viaService(@Payload() text: string): Promise<object> {
+    await this.session.execute('INSERT INTO note (text) VALUES (:text)', { text });
+    return {};
   }
 
   @Message('throws')
@@ -156,6 +178,12 @@ export abstract class MessageHandlers {
 
 @Controller()
 export class MessagesController extends MessageHandlers {
+  @MessagePattern('refused')
+  @UseGuards(RefusingGuard)
+  refused(): object {
+    return {};
+  }
+
   protected refusal(text: string): Error {
     return new RpcException(text);
   }

@@ -54,6 +54,14 @@ export class AskingGuard implements CanActivate {
   }
 }
 
+/** Lets nobody in. */
+@Injectable()
+export class RefusingGuard implements CanActivate {
+  canActivate(): boolean {
+    return false;
+  }
+}
+
 @Injectable()
 export class AskingPipe implements PipeTransform {
   constructor(private readonly attempt: Attempt) {}
@@ -76,7 +84,7 @@ export class AskingFilter implements ExceptionFilter {
   }
 }
 
-export const PROVIDERS = [Stage, Attempt, AskingGuard, AskingPipe, AskingFilter];
+export const PROVIDERS = [Stage, Attempt, AskingGuard, RefusingGuard, AskingPipe, AskingFilter];
 
 // Their types ask for the handler's, which a decorator of both kinds cannot know.
 const [OnEvent, OnSocket] = [EventPattern, SubscribeMessage] as unknown as [

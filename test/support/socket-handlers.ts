@@ -32,6 +32,13 @@ export class SocketGateway {
   async acknowledges(@MessageBody() text: string, @Ack() acknowledge: Acknowledge): Promise<void> {
     acknowledge({ stored: text });
     await this.notes.insert({ text });
+    this.stage.arrived.resolve();
+    await this.stage.gate.promise;
+  }
+
+  @SubscribeMessage('ping')
+  ping(): object {
+    return { pong: true };
   }
 
   @SubscribeMessage('acknowledges-and-fails')
