@@ -1,10 +1,11 @@
-/** Each message is a unit of work, whatever brings it: one rule after the other, for every transport. F81. */
+/** Each message is a unit of work, whatever brings it: one rule after the other, for every transport.. */
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { NoActiveScopeError } from 'nestjs-scoped-session';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { onEach } from '../support/databases.js';
 import type { MessageClient } from '../support/message-clients.js';
 import { MessagesController, MessagesGateway } from '../support/message-handlers.js';
-import { PROVIDERS, Stage } from '../support/message-stage.js';
+import { AskingInterceptor, PROVIDERS, Stage } from '../support/message-stage.js';
 import {
   RequestScoped,
   RequestScopedController,
@@ -14,7 +15,7 @@ import { type Messages, SOCKETS, startMessages, TRANSPORTS } from '../support/tr
 import { waitUntil } from '../support/wait-until.js';
 
 onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
-  describe.each(TRANSPORTS)('a message over %s', (transport) => {
+  describe.each(TRANSPORTS)('F81: a message over %s', (transport) => {
     let messages: Messages;
     let client: MessageClient;
     let stage: Stage;
@@ -27,6 +28,7 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
         controllers: isSocket ? [] : [MessagesController, RequestScopedController],
         providers: [
           ...PROVIDERS,
+          { provide: APP_INTERCEPTOR, useExisting: AskingInterceptor },
           RequestScoped,
           ...(isSocket ? [MessagesGateway, RequestScopedGateway] : []),
         ],
@@ -136,6 +138,11 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
       await client.ask('by-hand', 'a');
       await expect(client.ask('outside', 'b')).rejects.toMatchObject({ message: 'and yet it is stored' });
       expect(await messages.stored()).toEqual(['a', 'b']);
+    });
+
+    it("runs inside its handler's interceptors, and has ended in those of AppModule", async () => {
+      await client.ask('intercepted', 'a');
+      expect(stage.around).toEqual([true, 'outside']);
     });
 
     it('has no scope yet in a guard (F71), which is told the cure', async () => {

@@ -1,5 +1,5 @@
 /** What the tests of the transports send messages to: the same handlers in a controller and in a gateway. */
-import { Controller, Injectable, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Injectable, UseFilters, UseGuards, UseInterceptors } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { InjectRepository } from '@nestjs/typeorm';
 import { WebSocketGateway, WsException } from '@nestjs/websockets';
@@ -15,6 +15,7 @@ import { DataSource, Repository } from 'typeorm';
 import {
   AskingFilter,
   AskingGuard,
+  AskingInterceptor,
   AskingPipe,
   Happening,
   Message,
@@ -153,6 +154,13 @@ export abstract class MessageHandlers {
     await this.notes.insert({ text });
     await session.commit();
     await this.notes.insert({ text: `${text}, dropped` });
+    return {};
+  }
+
+  @Message('intercepted')
+  @UseInterceptors(AskingInterceptor)
+  async intercepted(@Payload() text: string): Promise<object> {
+    await this.notes.insert({ text });
     return {};
   }
 

@@ -1,16 +1,19 @@
 /** What a test and the handlers of messages tell each other, and the guard, the pipe and the filter that ask for a session. */
 import {
   type ArgumentsHost,
+  type CallHandler,
   type CanActivate,
   Catch,
   type ExceptionFilter,
+  type ExecutionContext,
   Injectable,
+  type NestInterceptor,
   type PipeTransform,
 } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { BaseWsExceptionFilter, SubscribeMessage, WsException } from '@nestjs/websockets';
-import { ScopedSession } from 'nestjs-scoped-session';
-import { throwError } from 'rxjs';
+import { currentScope, ScopedSession } from 'nestjs-scoped-session';
+import { type Observable, tap, throwError } from 'rxjs';
 import { signal } from './wait-until.js';
 
 /** What a test and the handlers tell each other. */
@@ -19,11 +22,13 @@ export class Stage {
   gate = signal();
   arrived = signal();
   seen: unknown[] = [];
+  around: unknown[] = [];
 
   reset(): void {
     this.gate = signal();
     this.arrived = signal();
     this.seen = [];
+    this.around = [];
   }
 }
 
@@ -84,7 +89,25 @@ export class AskingFilter implements ExceptionFilter {
   }
 }
 
-export const PROVIDERS = [Stage, Attempt, AskingGuard, RefusingGuard, AskingPipe, AskingFilter];
+/** Notes, at each reply, whether the unit of work is around it. */
+@Injectable()
+export class AskingInterceptor implements NestInterceptor {
+  constructor(private readonly stage: Stage) {}
+
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(tap(() => this.stage.around.push(currentScope()?.isOpen ?? 'outside')));
+  }
+}
+
+export const PROVIDERS = [
+  Stage,
+  Attempt,
+  AskingGuard,
+  RefusingGuard,
+  AskingPipe,
+  AskingFilter,
+  AskingInterceptor,
+];
 
 // Their types ask for the handler's, which a decorator of both kinds cannot know.
 const [OnEvent, OnSocket] = [EventPattern, SubscribeMessage] as unknown as [

@@ -13,13 +13,18 @@ import { appModule, Hearing, withNotes } from './boot.js';
 import type { TestDatabase } from './databases.js';
 import { type MessageClient, RpcClient, SocketIoClient, WsClient } from './message-clients.js';
 import { Note } from './note.js';
+import { hasNats, NatsClient, natsServer, NatsStrategy } from './nats-server.js';
 import { freePort } from './private-server.js';
 import { hasRedis, redisServer } from './redis-server.js';
 
 export const SOCKETS = ['ws', 'socket.io'] as const;
-export const RPC = ['tcp', ...(hasRedis ? (['redis'] as const) : [])] as const;
+export const RPC = [
+  'tcp',
+  ...(hasRedis ? (['redis'] as const) : []),
+  ...(hasNats ? (['nats'] as const) : []),
+] as const;
 export const TRANSPORTS = [...SOCKETS, ...RPC] as const;
-export type TransportName = 'ws' | 'socket.io' | 'tcp' | 'redis';
+export type TransportName = 'ws' | 'socket.io' | 'tcp' | 'redis' | 'nats';
 
 export interface Messages {
   readonly app: INestApplication;
@@ -129,6 +134,11 @@ const WAYS: Record<TransportName, Make> = {
     const { port, stop } = await redisServer();
     const options = { transport: Transport.REDIS as const, options: { host: '127.0.0.1', port } };
     return { ...microservice(options, hybrid), stop };
+  },
+  nats: async (hybrid) => {
+    const { port, stop } = await natsServer();
+    const way = microservice({ strategy: new NatsStrategy(port) }, hybrid);
+    return { ...way, connect: () => NatsClient.connect(port), stop };
   },
 };
 
