@@ -1,4 +1,4 @@
-/** Each message is a unit of work, whatever brings it: one rule after the other, for every transport.. */
+/** Each message is a unit of work, whatever brings it: one rule after the other, for every transport. */
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { NoActiveScopeError } from 'nestjs-scoped-session';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -76,7 +76,7 @@ const VALUES = {
     'SessionAlreadyPresentError',
     'SessionBase',
     'SessionClosedError',
-  'SessionErrorFilter',
+    'SessionErrorFilter',
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',
