@@ -71,6 +71,8 @@ export class SessionErrorFilter extends BaseExceptionFilter<ScopedSessionError> 
     if (other !== undefined) return other.catch(error, host);
     if (host.getType() !== 'http') {
       const message = this.#messageOf(error);
+      // Nest does not say which message is an event: of that, nobody else would ever hear.
+      if (statusOf(error) !== undefined) this.#logger.warn(`${error.code}: ${error.message}`);
       return throwError(() => message);
     }
     const status = statusOf(error);

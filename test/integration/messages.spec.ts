@@ -116,6 +116,14 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
       expect((await messages.stored()).toSorted()).toEqual(kept);
     });
 
+    it('that is an event and fails with an error of this library goes to the log', async () => {
+      client.tell('failed-by-code', '');
+      const level = isSocket ? 'error' : 'warn';
+      const part = isSocket ? 'No row' : 'SS_ERR_NO_RESULT_FOUND';
+      await waitUntil('it was said', () => messages.heard.of(level, part).length > 0);
+      expect(await messages.stored()).toEqual([]);
+    });
+
     it('is cut short when it never ends, and its client is told the code', async () => {
       await expect(client.ask('never', 'a')).rejects.toMatchObject({
         code: 'SS_ERR_SCOPE_TIMEOUT',

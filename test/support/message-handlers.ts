@@ -176,6 +176,12 @@ export abstract class MessageHandlers {
     this.stage.arrived.resolve();
   }
 
+  @Happening('failed-by-code')
+  async failedByCode(@Session() session: Session): Promise<void> {
+    await session.execute("INSERT INTO note (text) VALUES ('lost')");
+    (await session.execute("SELECT text FROM note WHERE text = 'nobody'")).one();
+  }
+
   @Happening('failed')
   async failed(@Payload() text: string): Promise<void> {
     await this.notes.insert({ text });
