@@ -40,7 +40,8 @@ export class NoActiveScopeError extends ScopedSessionError {
     super(
       `${what} was used outside a scope. A request has one when ScopedSessionModule.forRoot() is imported and the route ` +
         'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true })); ' +
-        'everywhere else (cron, queues, scripts, tests) wrap the work in scopedSession.run(fn).',
+        'everywhere else (guards and filters of messages, hooks of gateways, cron, queues, scripts, tests) wrap the work in ' +
+        'scopedSession.run(fn).',
     );
   }
 }

@@ -78,6 +78,7 @@ export {
   ScopedSessionModule,
   Session,
   Session as DbSession,
+  SessionErrorFilter,
   SessionInterceptor,
   SessionOptions,
   Transactional,

@@ -33,6 +33,11 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
     return this.#active.size;
   }
 
+  /** True as soon as the application shuts down. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** The unit of work of a scope that was opened for it; refused while the application shuts down. */
   open(scope: Scope): Ending {
     if (this.#isDraining) {

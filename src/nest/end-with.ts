@@ -17,6 +17,10 @@ export interface EndWith {
   readonly emission: Emission;
   /** The status that the client will be told, where there is one; asked at the end. */
   readonly statusOf: (error?: unknown) => number | undefined;
+  /**
+   * Milliseconds that work which has not answered may go on when nobody waits for it any more; asked then. 0: not at all.
+   */
+  readonly unheardMs?: () => number;
   readonly warn: (message: string) => void;
 }
 
@@ -36,6 +40,8 @@ class Delivery {
   #held: unknown[] | undefined;
   #hasValue = false;
   #isOver = false;
+  /** Runs when nobody waits any more, and the work goes on. */
+  #unheard: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly subscriber: Subscriber<unknown>,
@@ -60,6 +66,8 @@ class Delivery {
   next(value: unknown): void {
     const { emission } = this.options;
     this.#hasValue = true;
+    // What streams to nobody is not waited for; a single value is followed by its end at once.
+    if (this.#unheard !== undefined) return queueMicrotask(() => this.#isOver || this.#abandon());
     if (emission === 'atOnce') return this.#outside(() => this.subscriber.next(value));
     if (emission === 'holdLast') this.#outside(() => this.#emitHeld());
     (this.#held ??= []).push(value);
@@ -93,16 +101,33 @@ class Delivery {
   /** Nobody waits any more; what has ended before stays as it is. */
   unsubscribe(): void {
     if (this.#isOver) return;
+    const { ending, unheardMs } = this.options;
+    const timeoutMs = this.#hasValue ? 0 : (unheardMs?.() ?? 0);
+    if (timeoutMs === 0) return this.#abandon();
+    // A limit of its own: that of the scope begins with its session, and what never comes to an end may use none.
+    const tooLate = (): void => void ending.cutShort(this.#abandoned());
+    this.#unheard = setTimeout(tooLate, timeoutMs).unref();
+  }
+
+  #abandon(): void {
+    this.#isOver = true;
+    clearTimeout(this.#unheard);
     this.#inner.unsubscribe();
     const { ending, warn } = this.options;
-    const error = new ScopeAbortedError(
-      `${ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
+    ending
+      .end({ kind: 'abandoned', error: this.#abandoned() })
+      .catch((later: unknown) => warn(String(later)));
+  }
+
+  #abandoned(): Error {
+    return new ScopeAbortedError(
+      `${this.options.ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
       { outcome: 'rolledBack' },
     );
-    ending.end({ kind: 'abandoned', error }).catch((later: unknown) => warn(String(later)));
   }
 
   #succeed(): void {
+    clearTimeout(this.#unheard);
     this.#outside(() => {
       this.#emitHeld();
       this.subscriber.complete();
@@ -111,7 +136,17 @@ class Delivery {
 
   #fail(error: unknown): void {
     this.#isOver = true;
+    if (this.#unheard !== undefined) this.#failUnheard(error);
     this.#outside(() => this.subscriber.error(error));
+  }
+
+  /** The client cannot be told, so the log is; not what the error says, which may hold anything. */
+  #failUnheard(error: unknown): void {
+    clearTimeout(this.#unheard);
+    const { ending, warn } = this.options;
+    const { name } = error instanceof Error ? error : { name: typeof error };
+    const outcome = ending.scope.outcome ?? 'rolledBack';
+    warn(`${ending.scope.label} failed (${name}) after its client had gone; outcome: ${outcome}.`);
   }
 
   #emitHeld(): void {

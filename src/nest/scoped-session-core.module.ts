@@ -9,6 +9,7 @@ import { MethodOwners } from './method-owners.js';
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
+import { UnservedMessages } from './unserved-messages.js';
 
 const EVERY_ROUTE = '{*path}';
 
@@ -20,6 +21,7 @@ const EVERY_ROUTE = '{*path}';
     ActiveWork,
     ExcludedRequests,
     ScopeMiddleware,
+    UnservedMessages,
     ClassSerializers,
     MethodOwners,
     SessionInterceptor,

@@ -12,9 +12,11 @@ import { currentScope, runWithScope, Scope } from '../scope/index.js';
 import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
-import { endWith } from './end-with.js';
+import { type Emission, endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
+import { UnservedMessages } from './unserved-messages.js';
+import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -29,10 +31,12 @@ export class SessionInterceptor implements NestInterceptor {
     @Inject(ActiveWork) private readonly work: ActiveWork,
     @Inject(Databases) private readonly databases: Databases,
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
+    @Inject(UnservedMessages) private readonly unserved: UnservedMessages,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType<string>() === 'graphql') return this.#refuseGraphQL(next);
+    if (context.getType() === 'rpc') this.unserved.serves(context.switchToRpc().getContext());
     const plan = this.#plans.of(context);
     this.#warnOfHttpSession(context, plan);
     if (!plan.isEnabled) return outsideScopes(next);
@@ -40,18 +44,29 @@ export class SessionInterceptor implements NestInterceptor {
     // Excluded, or somebody around this handler has claimed the end and it only takes part.
     if (ending === undefined || !ending.claim()) return next.handle();
     const response = responseOf(context);
+    const emission = emissionOf(context, plan);
     // Inside the work: options that come too late end it as any other error does.
     const work = (): Observable<unknown> => {
       if (isRead(context)) keepUnstored(ending.scope);
-      this.#configure(ending, plan);
+      this.#configure(ending, plan, emission);
       return next.handle();
     };
-    return endWith(work, {
+    const how = {
       ending,
-      emission: plan.emission,
-      statusOf: (error) => this.#statusOf(response, error, ending, plan),
-      warn: (message) => this.work.warn(message),
-    });
+      emission,
+      statusOf: (error?: unknown) => this.#statusOf(response, error, ending, plan),
+      warn: this.work.warn,
+    };
+    if (context.getType() !== 'ws') return endWith(work, how);
+    const client = context.switchToWs().getClient<SocketClient>();
+    const answers = endWith(work, { ...how, unheardMs: () => this.#unheardMs(client, plan) });
+    return holdAcknowledgement(context)(answers);
+  }
+
+  /** Nest lets go of a message when its socket closes; else it was a timeout, which its client was told of. */
+  #unheardMs(client: SocketClient, { timeoutMs }: HandlerPlan): number {
+    const { onClientAbort, scopeTimeoutMs } = this.databases.settings;
+    return onClientAbort === 'finish' && hasGone(client) ? (timeoutMs ?? scopeTimeoutMs) : 0;
   }
 
   /** The request's, which the middleware has opened; a new one where no middleware runs. */
@@ -66,7 +81,7 @@ export class SessionInterceptor implements NestInterceptor {
     return this.work.open(new Scope({ label, owner: this.databases }));
   }
 
-  #configure(ending: Ending, { label, timeoutMs, scopeOptions, emission }: HandlerPlan): void {
+  #configure(ending: Ending, { label, timeoutMs, scopeOptions }: HandlerPlan, emission: Emission): void {
     const { scope } = ending;
     scope.rename(label);
     if (emission === 'atOnce') ending.limit(Infinity);
@@ -89,7 +104,7 @@ export class SessionInterceptor implements NestInterceptor {
     if (response === undefined) return undefined;
     if (error !== undefined) return statusOfError(error);
     const { headersSent } = response.raw ?? response;
-    if (headersSent === true && scope.isUsed && plan.emission === 'afterCommit' && !this.#warned.has(plan)) {
+    if (headersSent === true && scope.isUsed && !plan.isEventStream && !this.#warned.has(plan)) {
       this.#warned.add(plan);
       this.work.warn(
         `${plan.label} sent its response through @Res() before the COMMIT; a COMMIT that fails cannot be told any more. ` +
@@ -119,6 +134,12 @@ export class SessionInterceptor implements NestInterceptor {
     }
     return next.handle();
   }
+}
+
+/** Of the message and not of its handler, which may serve HTTP and messages. */
+function emissionOf(context: ExecutionContext, { isEventStream }: HandlerPlan): Emission {
+  if (context.getType() !== 'http') return 'holdLast';
+  return isEventStream ? 'atOnce' : 'afterCommit';
 }
 
 /** Subscribed there too: a cold Observable does its work then. */

@@ -36,6 +36,7 @@ export {
   type SessionUnitOfWork,
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
+export { watchPlainUse } from './plain-use.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';

@@ -76,6 +76,7 @@ const VALUES = {
     'SessionAlreadyPresentError',
     'SessionBase',
     'SessionClosedError',
+    'SessionErrorFilter',
     'SessionFactory',
     'SessionInterceptor',
     'SessionOptions',
