@@ -47,6 +47,7 @@ export {
   ObjectStateError,
   PendingRollbackError,
   PoolTimeoutError,
+  RolledBackError,
   ScopeAbortedError,
   ScopedSessionError,
   ScopeTimeoutError,

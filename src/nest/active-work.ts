@@ -44,6 +44,12 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
     (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
   }
 
+  /** The unit of work that has this scope, while it has not ended; looked for, since few ask. */
+  ofScope(scope: Scope): Ending | undefined {
+    for (const ending of this.#active) if (ending.scope === scope) return ending;
+    return undefined;
+  }
+
   begun(ending: Ending): () => void {
     return this.#active.add(ending);
   }

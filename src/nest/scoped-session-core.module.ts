@@ -5,6 +5,9 @@ import { ActiveWork } from './active-work.js';
 import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
+import { GraphQLOperations } from './graphql-operations.js';
+import { ApolloPlugin } from './graphql-apollo.js';
+import { MercuriusHooks } from './graphql-mercurius.js';
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
@@ -20,6 +23,9 @@ const EVERY_ROUTE = '{*path}';
     ExcludedRequests,
     ScopeMiddleware,
     ClassSerializers,
+    GraphQLOperations,
+    ApolloPlugin,
+    MercuriusHooks,
     SessionInterceptor,
     SessionErrorFilter,
     // useExisting, so that a test can override the class itself.

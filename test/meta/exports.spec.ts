@@ -63,6 +63,7 @@ const VALUES = {
     'RawConnection',
     'SQLITE_CONNECTIONS',
     'SUPPORTED_DRIVERS',
+    'RolledBackError',
     'ScopeAbortedError',
     'ScopeTimeoutError',
     'ScopedRegistry',
