@@ -95,6 +95,8 @@ export class ApolloPlugin {
     const result = body?.singleResult;
     const end = await operation.end(errors ?? result?.errors);
     if (!end.isUndone || body === undefined || result === undefined) return;
+    // The hooks that come later find it told.
+    this.#begun.delete(contextValue);
     const told = errors === undefined ? this.#errorsOf(end) : [];
     body.singleResult = answerOf(result, told);
   }

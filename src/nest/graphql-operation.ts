@@ -8,7 +8,7 @@ import {
 import { currentContext, runWithScope } from '../scope/index.js';
 import { type Completion, type Ending, keepUnstored } from '../session/index.js';
 import type { Databases } from './databases.js';
-import type { GraphQLFailure, GraphQLInfo } from './graphql-shapes.js';
+import type { GraphQLFailure, GraphQLInfo, GraphQLPath } from './graphql-shapes.js';
 import type { HandlerPlan } from './handler-plan.js';
 import { setScopeOptions } from './set-scope-options.js';
 import { gravestOf } from './status-of-error.js';
@@ -32,7 +32,8 @@ const KEPT: OperationEnd = Object.freeze({ isUndone: false, errors: [] });
 
 export class GraphQLOperation {
   readonly #waiting = new Set<(error: Error) => void>();
-  readonly #errors: unknown[] = [];
+  /** What resolvers have thrown, by the path of the field: servers give it in their own words, or in none. */
+  readonly #thrown = new Map<string, unknown>();
   /** Root fields that came out well, by the names that the response has for them. */
   readonly #done: string[] = [];
   #asked: Record<string, unknown> | undefined;
@@ -51,16 +52,15 @@ export class GraphQLOperation {
   /** Runs one resolver inside; it fails when the operation is cut short, for nobody else would end its waiting. */
   resolve({ path, operation }: GraphQLInfo, work: () => unknown): unknown {
     if (this.#type === undefined) this.#chosen(operation.operation);
-    const rootKey = path.prev === undefined ? String(path.key) : undefined;
     let result: unknown;
     try {
       result = this.#inside(work);
     } catch (error) {
-      this.#errors.push(error);
+      this.#thrown.set(textOf(path), error);
       throw error;
     }
-    if (isPromise(result)) return this.#waitFor(result, rootKey);
-    this.#noteDone(rootKey);
+    if (isPromise(result)) return this.#waitFor(result, path);
+    this.#noteDone(path);
     return result;
   }
 
@@ -110,30 +110,31 @@ export class GraphQLOperation {
     return context?.scope === scope && context.role === 'inner' ? work() : runWithScope(scope, 'inner', work);
   }
 
-  #waitFor(result: PromiseLike<unknown>, rootKey: string | undefined): Promise<unknown> {
+  #waitFor(result: PromiseLike<unknown>, path: GraphQLPath): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
-        if (this.#waiting.delete(fail)) this.#errors.push(error);
+        if (this.#waiting.delete(fail)) this.#thrown.set(textOf(path), error);
         // oxlint-disable-next-line prefer-promise-reject-errors -- it is the resolver's own
         reject(error);
       };
       this.#waiting.add(fail);
       result.then((value) => {
-        if (this.#waiting.delete(fail)) this.#noteDone(rootKey);
+        if (this.#waiting.delete(fail)) this.#noteDone(path);
         resolve(value);
       }, fail);
     });
   }
 
-  #noteDone(rootKey: string | undefined): void {
-    if (rootKey !== undefined) this.#done.push(rootKey);
+  #noteDone({ key, prev }: GraphQLPath): void {
+    if (prev === undefined) this.#done.push(String(key));
   }
 
   async #end(errors: readonly GraphQLFailure[]): Promise<OperationEnd> {
     const { scope } = this.ending;
     const { isUsed } = scope;
-    const thrown = [...this.#errors, ...errors.map((failure) => failure.originalError ?? failure)];
-    const completion = completionOf(thrown);
+    const others = errors.filter(({ path = [] }) => !this.#thrown.has(path.join('.')));
+    const thrown = others.map((failure) => failure.originalError ?? failure);
+    const completion = completionOf([...this.#thrown.values(), ...thrown]);
     try {
       await this.ending.end(completion);
     } catch (failure) {
@@ -172,6 +173,11 @@ function refuseOther(label: string, option: string, value: unknown, asked: Recor
     `${label} asks for ${option} ${String(value)}, and another field of the same operation for ${String(asked[option])}. ` +
       'An operation is one unit of work: send two operations, or set the same for both.',
   );
+}
+
+/** As the paths of a response's errors are, when they are joined. */
+function textOf({ key, prev }: GraphQLPath): string {
+  return prev === undefined ? String(key) : `${textOf(prev)}.${key}`;
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

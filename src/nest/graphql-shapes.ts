@@ -14,8 +14,14 @@ export interface GraphQLResult {
   errors?: readonly GraphQLFailure[] | undefined;
 }
 
+/** Where a field stands in the response; `prev` is where its object does. */
+export interface GraphQLPath {
+  readonly key: string | number;
+  readonly prev: GraphQLPath | undefined;
+}
+
 export interface GraphQLInfo {
-  readonly path: { readonly key: string | number; readonly prev: unknown };
+  readonly path: GraphQLPath;
   /** The one that was chosen of the document's. */
   readonly operation: { readonly operation: string };
 }

@@ -64,7 +64,9 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
 
     it('what a mutation stored is there for others when the client has its answer', async () => {
       const { ask, texts } = await start();
-      const { data, errors } = await ask('mutation { a: add(text: "a") { text } addTracked(text: "b") { text length } }');
+      const { data, errors } = await ask(
+        'mutation { a: add(text: "a") { text } addTracked(text: "b") { text length } }',
+      );
       expect(errors).toBeUndefined();
       expect(data).toEqual({ a: { text: 'a' }, addTracked: { text: 'b', length: 1 } });
       expect(await texts()).toEqual(['a', 'b']);
@@ -109,14 +111,18 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
         numbers.map((number) =>
           number % 4 === 3
             ? ask(`mutation { add(text: "n${number}") { text length } fails }`)
-            : ask(`mutation { add(text: "n${number}") { text length } addTracked(text: "m${number}") { text } }`),
+            : ask(
+                `mutation { add(text: "n${number}") { text length } addTracked(text: "m${number}") { text } }`,
+              ),
         ),
       );
       for (const [number, { data }] of answers.entries()) {
         const add = { text: `n${number}`, length: `n${number}`.length };
         expect(data).toEqual(number % 4 === 3 ? null : { add, addTracked: { text: `m${number}` } });
       }
-      const kept = numbers.filter((number) => number % 4 !== 3).flatMap((number) => [`m${number}`, `n${number}`]);
+      const kept = numbers
+        .filter((number) => number % 4 !== 3)
+        .flatMap((number) => [`m${number}`, `n${number}`]);
       expect((await texts()).toSorted()).toEqual(kept.toSorted());
       expect(seen.sessions.size).toBe(20);
     });

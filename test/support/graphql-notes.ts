@@ -1,5 +1,11 @@
 /** Resolvers of notes: every place of a GraphQL application in which a session is used. */
-import { type CanActivate, Injectable, type PipeTransform, UseGuards, NotFoundException } from '@nestjs/common';
+import {
+  type CanActivate,
+  Injectable,
+  type PipeTransform,
+  UseGuards,
+  NotFoundException,
+} from '@nestjs/common';
 import {
   Args,
   Field,
@@ -176,6 +182,17 @@ export class NotesResolver {
   @Mutation(() => String, { nullable: true })
   async notFound(): Promise<never> {
     throw new NotFoundException('There is none.');
+  }
+
+  @Mutation(() => String)
+  async commits(): Promise<string> {
+    await this.session.commit();
+    return 'committed';
+  }
+
+  @ResolveField(() => String, { nullable: true })
+  async broken(): Promise<never> {
+    throw new Error('This field has failed.');
   }
 
   @ResolveField(() => Int)
