@@ -79,7 +79,12 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
   };
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
-  async beforeApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
+    return this.drain();
+  }
+
+  /** Begins nothing new, and waits for what runs, up to `drainTimeoutMs`. */
+  async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#active.size === 0) return;
     const { drainTimeoutMs } = this.databases.settings;

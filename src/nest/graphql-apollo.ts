@@ -1,6 +1,7 @@
 /** Begins and ends the units of work of Apollo Server's operations; @nestjs/apollo finds it by its metadata. */
 import { Inject, Injectable, SetMetadata } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { ActiveWork } from './active-work.js';
 import type { GraphQLOperation, OperationEnd } from './graphql-operation.js';
 import { GraphQLOperations } from './graphql-operations.js';
 import { answerOf, errorClassOf, plainFailure, plainUndone } from './graphql-answer.js';
@@ -33,8 +34,14 @@ export class ApolloPlugin {
 
   constructor(
     @Inject(GraphQLOperations) private readonly operations: GraphQLOperations,
+    @Inject(ActiveWork) private readonly work: ActiveWork,
     @Inject(ModulesContainer) private readonly container: ModulesContainer,
   ) {}
+
+  /** Called by Apollo Server; it drains before Nest tells anybody else of the shutdown, and waits for responses. */
+  async serverWillStart(): Promise<object> {
+    return { drainServer: (): Promise<void> => this.work.drain() };
+  }
 
   /** Called by Apollo Server for each operation, before it is parsed. */
   async requestDidStart(): Promise<object> {
@@ -103,8 +110,17 @@ export class ApolloPlugin {
 
   #errorsOf({ failure, errors }: OperationEnd): GraphQLFailure[] {
     if (failure === undefined) return errors.map(plainUndone);
-    const format = this.#formatError;
-    return [format === undefined ? plainFailure(failure) : format(plainFailure(failure), failure)];
+    return [this.#format(failure)];
+  }
+
+  /** As the server formats what resolvers throw; it says no more of a formatting that fails. */
+  #format(failure: unknown): GraphQLFailure {
+    const plain = plainFailure(failure);
+    try {
+      return this.#formatError?.(plain, failure) ?? plain;
+    } catch {
+      return plainFailure(new Error('Internal server error'));
+    }
   }
 
   /** The server does not show it to plugins, and has done its formatting by now. */

@@ -60,7 +60,7 @@ export class GraphQLOperation {
       throw error;
     }
     if (isPromise(result)) return this.#waitFor(result, path);
-    this.#noteDone(path);
+    this.#note(path, result);
     return result;
   }
 
@@ -119,14 +119,17 @@ export class GraphQLOperation {
       };
       this.#waiting.add(fail);
       result.then((value) => {
-        if (this.#waiting.delete(fail)) this.#noteDone(path);
+        if (this.#waiting.delete(fail)) this.#note(path, value);
         resolve(value);
       }, fail);
     });
   }
 
-  #noteDone({ key, prev }: GraphQLPath): void {
-    if (prev === undefined) this.#done.push(String(key));
+  #note(path: GraphQLPath, value: unknown): void {
+    const { key, prev } = path;
+    // Exception filters return errors, which the server takes for thrown.
+    if (value instanceof Error) this.#thrown.set(textOf(path), value);
+    else if (prev === undefined) this.#done.push(String(key));
   }
 
   async #end(errors: readonly GraphQLFailure[]): Promise<OperationEnd> {

@@ -52,6 +52,8 @@ export class SessionErrorFilter extends BaseExceptionFilter<ScopedSessionError> 
     );
     const other = this.#fromApplication.findLast((filter) => catches(filter, error));
     if (other !== undefined) return other.catch(error, host);
+    // GraphQL tells an error by throwing it; an Observable would be the field's value.
+    if (host.getType<string>() === 'graphql') throw error;
     if (host.getType() !== 'http') return throwError(() => error);
     const known = STATUS_OF.find(([type]) => error instanceof type);
     if (known === undefined) return super.catch(error, host);
