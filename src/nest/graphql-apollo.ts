@@ -74,7 +74,8 @@ export class ApolloPlugin {
 
   #begin({ schema, contextValue: context, requestIsBatched, operation: chosen }: ApolloRequest): void {
     if (chosen === undefined) return;
-    const request = rawRequestOf((context as { req?: object }).req);
+    const { req } = context as { req?: object };
+    const request = req && rawRequestOf(req);
     const isOneOfMany = requestIsBatched === true;
     const operation = this.operations.begin({ context, schema, request, isOneOfMany });
     if (operation !== undefined) this.#begun.set(context, operation);

@@ -48,7 +48,7 @@ export class MercuriusHooks implements OnApplicationBootstrap {
   #begin(schema: GraphQLSchema, context: MercuriusContext): void {
     const { reply, operationsCount = 1 } = context;
     const isOneOfMany = operationsCount > 1;
-    const request = rawRequestOf(reply?.request);
+    const request = reply?.request && rawRequestOf(reply.request);
     const operation = this.operations.begin({ context, schema, request, isOneOfMany });
     if (operation === undefined) return;
     this.#begun.set(context, operation);
