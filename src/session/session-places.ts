@@ -38,6 +38,10 @@ export interface SessionPlace {
   independently<T>(work: Work<T>, options: WorkOptions): Promise<T>;
   /** The session that `scope` has. */
   sessionOf(scope: Scope): SessionBase | undefined;
+  /** Whether the running code is in a unit of work, also in one that has ended. */
+  isInside(): boolean;
+  /** Runs `work` outside of every unit of work. */
+  outside<T>(work: () => Promise<T> | T): Promise<T>;
 }
 
 /** One session per scope; the end of the scope is the end of the session. */
@@ -95,6 +99,14 @@ export class SessionsOfScopes implements SessionPlace {
   sessionOf(scope: Scope): SessionBase | undefined {
     return scope.entries.get(this.registry) as SessionBase | undefined;
   }
+
+  isInside(): boolean {
+    return currentScope() !== undefined;
+  }
+
+  async outside<T>(work: () => Promise<T> | T): Promise<T> {
+    return runWithScope(undefined, 'outer', work);
+  }
 }
 
 /** One session per key; it stays until `remove()`, whatever scope the code is in. */
@@ -142,12 +154,26 @@ export class SessionsOfKeys implements SessionPlace {
 
   async independently<T>(): Promise<T> {
     throw new IllegalStateChangeError(
-      'A scoped session with a scope function of its own cannot open another unit of work under the same key. Use ' +
-        'sessionFactory.begin(fn), or a scoped session without a scope function.',
+      `A scoped session with a scope function of its own cannot open another unit of work ${SAME_KEY}`,
     );
   }
 
   sessionOf(): undefined {
     return undefined;
   }
+
+  /** A key has no beginning and no end: what counts is whether something was begun. */
+  isInside(): boolean {
+    return this.registry.has() && this.registry.get().inTransaction();
+  }
+
+  async outside<T>(work: () => Promise<T> | T): Promise<T> {
+    if (!this.isInside()) return work();
+    throw new IllegalStateChangeError(
+      `A scoped session with a scope function of its own cannot leave its unit of work ${SAME_KEY}`,
+    );
+  }
 }
+
+const SAME_KEY =
+  'under the same key. Use sessionFactory.begin(fn), or a scoped session without a scope function.';
