@@ -3,6 +3,7 @@ import { request as sendRequest } from 'node:http';
 import { Mutation, Query, Resolver } from '@nestjs/graphql';
 import { InjectRepository } from '@nestjs/typeorm';
 import { ScopedSession, SessionOptions } from 'nestjs-scoped-session';
+import type { MercuriusPlugin } from 'mercurius';
 import { Repository } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { onEach } from '../support/databases.js';
@@ -47,6 +48,12 @@ class WaitingResolver {
     return this.hangs();
   }
 }
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const breaksOff = async (): Promise<never> => {
+  throw new Error('The hook has failed.');
+};
 
 /** Sends an operation, and goes away when the resolver has begun. */
 async function leave({ url }: GraphQLApp, ...queries: string[]): Promise<void> {
@@ -124,6 +131,22 @@ onEach(['mariadb', 'sqljs'], (database) => {
       expect(data).toBeNull();
       expect(errors?.[0]?.message).toContain('drainTimeoutMs');
       await closed;
+    });
+
+    it("an operation that the application's own hooks break off leaves nothing behind", async () => {
+      const app = await serveGraphQL(database, driver, {
+        providers: [WaitingResolver],
+        apollo: {
+          logger: SILENT,
+          plugins: [{ requestDidStart: async () => ({ executionDidStart: breaksOff }) }],
+        },
+      });
+      const { graphql } = app.app.getHttpAdapter().getInstance() as { graphql?: MercuriusPlugin };
+      graphql?.addHook('preExecution', breaksOff);
+      const { errors } = await app.ask('mutation { waits }');
+      expect(errors).toHaveLength(1);
+      await ended(app);
+      expect(await app.texts()).toEqual([]);
     });
 
     it('a request that is excluded has no unit of work, and using a session says so', async () => {

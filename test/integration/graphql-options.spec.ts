@@ -1,8 +1,8 @@
 /** Options of resolvers hold for their whole operation, and an operation inside another unit of work takes part in it. */
-import { Controller, HttpException, Injectable, Post } from '@nestjs/common';
+import { Controller, HttpException, Injectable, Module, Post } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { AbstractGraphQLDriver, Int, Mutation, Query, Resolver } from '@nestjs/graphql';
-import { InjectRepository } from '@nestjs/typeorm';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { ScopedSession, SessionOptions } from 'nestjs-scoped-session';
 import { Repository } from 'typeorm';
 import { describe, expect, it } from 'vitest';
@@ -63,6 +63,9 @@ class LevelResolver {
     return this.session.registry.has();
   }
 }
+
+@Module({ imports: [TypeOrmModule.forFeature([Note])], providers: [LevelResolver] })
+class LevelModule {}
 
 /** Runs operations without HTTP, each driver in its own way. */
 @Injectable()
@@ -147,6 +150,18 @@ onEach(['mariadb', 'sqljs'], (database) => {
       expect(data).toBeNull();
       expect(errors).toHaveLength(1);
       expect(await texts()).toEqual([]);
+    });
+
+    it('a GraphQL module that looks into some modules only is served too', async () => {
+      const include = { include: [LevelModule] };
+      const { ask, texts } = await start({
+        providers: [],
+        imports: [LevelModule],
+        apollo: include,
+        mercurius: include,
+      });
+      expect(await ask('mutation { adds }')).toEqual({ data: { adds: 1 } });
+      expect(await texts()).toEqual(['added']);
     });
 
     it('a field with enabled: false is outside', async () => {
