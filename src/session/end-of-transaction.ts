@@ -18,14 +18,19 @@ async function endOpen(transaction: Transaction): Promise<void> {
   try {
     if (transaction.isConnected || !turns.isIdle) {
       await settle(transaction, settings.settleTimeoutMs);
+      const isForgotten = settings.scope?.outcome === 'committed' && transaction.hasWritten;
       state.seal();
       await transaction.rollback('the end of the scope', 'detached');
+      if (isForgotten) settings.warn(`${transaction.label}: ${FORGOTTEN}`);
     }
   } finally {
     state.end();
     transaction.letGo();
   }
 }
+
+const FORGOTTEN =
+  'writes were rolled back, for the unit of work was opened by another scoped session, which commits its own session only.';
 
 /** Outside of the unit of work, which has ended; its connection is back. */
 async function tellHooks({ startedHooks, state }: Transaction): Promise<void> {

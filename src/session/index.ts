@@ -47,7 +47,7 @@ export {
   type UnitOfWorkMode,
   type Warn,
 } from './session-options.js';
-export { type SessionPlace, SessionsOfScopes } from './session-places.js';
+export { type SessionPlace, SessionsOfScopes, type WorkHost } from './session-places.js';
 export { PROPAGATIONS, propagation, type Propagation } from './propagation.js';
 export { readTransactionalOptions, type TransactionalOptions } from './transactional.js';
 export { TransactionHooks } from './transaction-hooks.js';

@@ -9,7 +9,7 @@ import {
   ScopedRegistry,
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
-import { Ending, type EndingWatch } from './ending.js';
+import { Ending, type EndingWatch, type SessionSource } from './ending.js';
 import type { Counted } from './retry.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
@@ -44,12 +44,20 @@ export interface SessionPlace {
   outside<T>(work: () => Promise<T> | T): Promise<T>;
 }
 
+/** The application that units of work belong to: they end for all its databases together. */
+export interface WorkHost extends EndingWatch {
+  /** Whose scopes they are. */
+  readonly owner: object;
+  /** In the order of their commits. */
+  readonly sources: readonly SessionSource[];
+}
+
 /** One session per scope; the end of the scope is the end of the session. */
 export class SessionsOfScopes implements SessionPlace {
   readonly registry = new AsyncLocalRegistry(() => this.create());
   constructor(
     private readonly factory: SessionFactory,
-    private readonly watch?: EndingWatch,
+    private readonly host?: WorkHost,
   ) {}
 
   create(options?: SessionOptions): SessionBase {
@@ -73,10 +81,11 @@ export class SessionsOfScopes implements SessionPlace {
   }
 
   async run<T>(work: Work<T>, { label, counted, ...own }: WorkOptions): Promise<T> {
-    const scope = new Scope({ label, parent: currentScope() });
+    const { host } = this;
+    const scope = new Scope({ label, parent: currentScope(), ...(host && { owner: host.owner }) });
     configureScope(scope, own);
     counted?.(scope);
-    const ending = new Ending(scope, [this], this.factory.endingOptions, this.watch);
+    const ending = new Ending(scope, host?.sources ?? [this], this.factory.endingOptions, host);
     ending.claim();
     if (own.timeoutMs !== undefined) ending.limit(own.timeoutMs);
     const cutShort = new Promise<never>((_, reject) => ending.onCutShort(reject));
