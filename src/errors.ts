@@ -220,6 +220,11 @@ export class ScopeAbortedError extends ScopedSessionError {
   readonly code = 'SS_ERR_SCOPE_ABORTED';
 }
 
+/** A part of a unit of work came out well, and was rolled back with another part that failed. */
+export class RolledBackError extends ScopedSessionError {
+  readonly code = 'SS_ERR_ROLLED_BACK';
+}
+
 /** A row was changed or deleted by somebody else since it was loaded: what was to be stored would undo their work. */
 export class StaleDataError extends ScopedSessionError {
   readonly code = 'SS_ERR_STALE_DATA';

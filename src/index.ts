@@ -48,6 +48,7 @@ export {
   PendingRollbackError,
   PoolTimeoutError,
   PropagationError,
+  RolledBackError,
   ScopeAbortedError,
   ScopedSessionError,
   ScopeTimeoutError,

@@ -57,6 +57,12 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
     (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
   }
 
+  /** The unit of work that has this scope, while it has not ended; looked for, since few ask. */
+  ofScope(scope: Scope): Ending | undefined {
+    for (const ending of this.#active) if (ending.scope === scope) return ending;
+    return undefined;
+  }
+
   begun(ending: Ending): () => void {
     return this.#active.add(ending);
   }
@@ -86,7 +92,12 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   };
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
-  async beforeApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
+    return this.drain();
+  }
+
+  /** Begins nothing new, and waits for what runs, up to `drainTimeoutMs`. */
+  async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#active.size === 0) return;
     const { drainTimeoutMs } = this.databases.settings;

@@ -11,6 +11,7 @@ export interface RawRequest {
   readonly method?: string;
   readonly url?: string;
   readonly originalUrl?: string;
+  readonly headers?: { readonly upgrade?: string };
 }
 
 export interface RawResponse {
@@ -28,6 +29,8 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
   ) {}
 
   use(request: RawRequest, response: RawResponse, next: () => void): void {
+    // Its response is never closed: what the socket brings later has units of work of its own.
+    if (request.headers?.upgrade?.toLowerCase() === 'websocket') return next();
     // Always a new one: what surrounds the server's socket is nobody's unit of work.
     const scope = new Scope({ label: () => labelOf(request), owner: this.databases });
     const ending = this.work.open(scope);
@@ -56,7 +59,7 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
       if (session === undefined || startedTransactionOf(session)?.hasWritten !== true) continue;
       this.work.warn(
         `${scope.label}: writes were rolled back, for they were made where no interceptor commits (a guard whose handler ` +
-          'never ran, a middleware, a GraphQL resolver). Use scopedSession.independently(fn) there.',
+          'never ran, a middleware). Use scopedSession.independently(fn) there.',
       );
     }
   }

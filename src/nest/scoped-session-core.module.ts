@@ -6,6 +6,9 @@ import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
 import { MethodOwners } from './method-owners.js';
+import { GraphQLOperations } from './graphql-operations.js';
+import { ApolloPlugin } from './graphql-apollo.js';
+import { MercuriusHooks } from './graphql-mercurius.js';
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
@@ -24,6 +27,9 @@ const EVERY_ROUTE = '{*path}';
     UnservedMessages,
     ClassSerializers,
     MethodOwners,
+    GraphQLOperations,
+    ApolloPlugin,
+    MercuriusHooks,
     SessionInterceptor,
     SessionErrorFilter,
     // useExisting, so that a test can override the class itself.

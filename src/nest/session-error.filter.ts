@@ -69,6 +69,8 @@ export class SessionErrorFilter extends BaseExceptionFilter<ScopedSessionError> 
     );
     const other = this.#fromApplication.findLast((filter) => catches(filter, error));
     if (other !== undefined) return other.catch(error, host);
+    // GraphQL tells an error by throwing it; an Observable would be the field's value.
+    if (host.getType<string>() === 'graphql') throw error;
     if (host.getType() !== 'http') {
       const message = this.#messageOf(error);
       // Nest does not say which message is an event: of that, nobody else would ever hear.

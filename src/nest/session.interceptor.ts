@@ -7,16 +7,20 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { UnsupportedContextError } from '../errors.js';
-import { currentScope, runWithScope, Scope } from '../scope/index.js';
-import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
+import { runWithScope, Scope } from '../scope/index.js';
+import { type Ending, keepUnstored } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
 import { type Emission, endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
+import { refuseUncommitted } from './graphql-refusal.js';
+import { GraphQLOperations } from './graphql-operations.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
 import { UnservedMessages } from './unserved-messages.js';
 import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
+import { rawRequestOf } from './raw-request.js';
+import { setScopeOptions } from './set-scope-options.js';
+import { statusOfError } from './status-of-error.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -32,14 +36,15 @@ export class SessionInterceptor implements NestInterceptor {
     @Inject(Databases) private readonly databases: Databases,
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
     @Inject(UnservedMessages) private readonly unserved: UnservedMessages,
+    @Inject(GraphQLOperations) private readonly operations: GraphQLOperations,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType<string>() === 'graphql') return this.#refuseGraphQL(next);
     if (context.getType() === 'rpc') this.unserved.serves(context.switchToRpc().getContext());
     const plan = this.#plans.of(context);
     this.#warnOfHttpSession(context, plan);
     if (!plan.isEnabled) return outsideScopes(next);
+    if (context.getType<string>() === 'graphql') return this.#inOperation(context, next, plan);
     const ending = this.#endingFor(context, plan);
     // Excluded, or somebody around this handler has claimed the end and it only takes part.
     if (ending === undefined || !ending.claim()) return next.handle();
@@ -72,7 +77,7 @@ export class SessionInterceptor implements NestInterceptor {
   /** The request's, which the middleware has opened; a new one where no middleware runs. */
   #endingFor(context: ExecutionContext, plan: HandlerPlan): Ending | undefined {
     if (context.getType() !== 'http') return this.#open(plan);
-    const request = rawRequestOf(context);
+    const request = rawRequestOf(context.switchToHttp().getRequest<object>());
     if (this.excluded.has(request)) return undefined;
     return this.work.ofRequest(request) ?? this.#open(plan);
   }
@@ -87,12 +92,7 @@ export class SessionInterceptor implements NestInterceptor {
     if (emission === 'atOnce') ending.limit(Infinity);
     else ending.limit(timeoutMs ?? this.databases.settings.scopeTimeoutMs);
     if (scopeOptions === undefined) return;
-    configureScope(scope, scopeOptions);
-    for (const scoped of this.databases.scoped) {
-      // A guard may have begun already: what it began cannot be changed under it.
-      const session = scoped.sessionOf(scope);
-      if (session !== undefined) startedTransactionOf(session)?.refuseOther(scopeOptions);
-    }
+    setScopeOptions(scope, scopeOptions, this.databases);
   }
 
   #statusOf(
@@ -124,14 +124,9 @@ export class SessionInterceptor implements NestInterceptor {
     );
   }
 
-  #refuseGraphQL(next: CallHandler): Observable<unknown> {
-    const scope = currentScope();
-    if (scope !== undefined) {
-      const refusal = new UnsupportedContextError(
-        'Sessions are not served under GraphQL yet: nothing there would commit them. Use scopedSession.independently(fn).',
-      );
-      configureScope(scope, { refusal, repositories: 'leave' });
-    }
+  /** The operation ends when all its resolvers have; each of them only takes part. */
+  #inOperation(context: ExecutionContext, next: CallHandler, plan: HandlerPlan): Observable<unknown> {
+    if (!this.operations.configure(context.getArgs(), plan)) refuseUncommitted(plan.label);
     return next.handle();
   }
 }
@@ -156,11 +151,6 @@ function isRead(context: ExecutionContext): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function rawRequestOf(context: ExecutionContext): object {
-  const request = context.switchToHttp().getRequest<{ raw?: object }>();
-  return request.raw ?? request;
-}
-
 /** An object with getters instead would be a class of its own for V8, and outlive its request by a major collection. */
 interface HttpResponse {
   readonly statusCode: number;
@@ -171,10 +161,4 @@ interface HttpResponse {
 
 function responseOf(context: ExecutionContext): HttpResponse | undefined {
   return context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined;
-}
-
-function statusOfError(error: unknown): number {
-  const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
-  const status = typeof getStatus === 'function' ? getStatus.call(error) : undefined;
-  return typeof status === 'number' ? status : 500;
 }

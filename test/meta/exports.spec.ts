@@ -63,6 +63,7 @@ const VALUES = {
     'RESET_MODES',
     'ROW_LOCKS',
     'RawConnection',
+    'RolledBackError',
     'SQLITE_CONNECTIONS',
     'SUPPORTED_DRIVERS',
     'ScopeAbortedError',
