@@ -4,6 +4,9 @@ import { ScopeAbortedError, suppress } from '../errors.js';
 import { currentContext, runWithScope } from '../scope/index.js';
 import type { Ending } from '../session/index.js';
 import { withoutCycles } from '../unit-of-work/index.js';
+import { type Body, bodyOf } from './body.js';
+import { type HttpResponse, statusOfError } from './http-response.js';
+import { StreamedBody } from './streamed-body.js';
 
 /**
  * When values leave. `afterCommit`: all of them at the end, for a response that is sent once. `holdLast`: each when the
@@ -15,9 +18,12 @@ export type Emission = (typeof EMISSIONS)[number];
 export interface EndWith {
   readonly ending: Ending;
   readonly emission: Emission;
-  /** The status that the client will be told, where there is one; asked at the end. */
-  readonly statusOf: (error?: unknown) => number | undefined;
+  /** Where the client will be told a status. */
+  readonly response: HttpResponse | undefined;
   readonly warn: (message: string) => void;
+  readonly report: (message: string) => void;
+  /** Called when the work has ended, before anybody is told; with the error where there is one. */
+  readonly ended: (error?: unknown) => void;
 }
 
 /** Subscribes to `source` inside the scope; the result completes, or fails, when the work has ended. */
@@ -69,24 +75,42 @@ class Delivery {
 
   error(error: unknown): void {
     this.#isOver = true;
-    const { ending, statusOf } = this.options;
+    const { ending, response } = this.options;
     void ending
-      .end({ kind: 'error', error, status: statusOf(error) })
+      .end({ kind: 'error', error, status: response && statusOfError(error) })
       .catch((later: unknown) => suppress(error, later))
       .then(() => this.#fail(error));
   }
 
   complete(): void {
-    const { ending, emission, statusOf } = this.options;
+    const { ending, emission, response } = this.options;
     // Nest answers 500 to a handler that gives no value at all: then nothing may be stored.
     if (emission === 'afterCommit' && !this.#hasValue) return this.error(new EmptyError());
+    const body = emission === 'afterCommit' ? bodyOf(this.#held!.at(-1)) : undefined;
+    if (body !== undefined) return this.#giveOut(body);
     this.#isOver = true;
     const isImmediate = !ending.hasBegun && !ending.scope.isUsed;
-    const ended = ending.end({ kind: 'value', status: statusOf() });
+    const ended = ending.end({ kind: 'value', status: response?.statusCode });
     if (isImmediate) return this.#succeed();
     ended.then(
       () => this.#succeed(),
       (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** What was done so far is committed before the body leaves; its pieces are made in the same unit of work. */
+  #giveOut(body: Body): void {
+    const { ending, response } = this.options;
+    ending.endSoFar({ kind: 'value', status: body.status ?? response?.statusCode }).then(
+      () => {
+        if (this.subscriber.closed) return body.reader.stop();
+        this.#held!.splice(-1, 1, body.with(new StreamedBody(body, this.options)));
+        this.#succeed();
+      },
+      (error: unknown) => {
+        body.reader.stop();
+        this.error(error);
+      },
     );
   }
 
@@ -99,10 +123,13 @@ class Delivery {
       `${ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
       { outcome: 'rolledBack' },
     );
+    this.options.ended(error);
     ending.end({ kind: 'abandoned', error }).catch((later: unknown) => warn(String(later)));
   }
 
   #succeed(): void {
+    this.#isOver = true;
+    this.options.ended();
     this.#outside(() => {
       this.#emitHeld();
       this.subscriber.complete();
@@ -111,6 +138,7 @@ class Delivery {
 
   #fail(error: unknown): void {
     this.#isOver = true;
+    this.options.ended(error);
     this.#outside(() => this.subscriber.error(error));
   }
 

@@ -12,9 +12,11 @@ import { currentScope, runWithScope, Scope } from '../scope/index.js';
 import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
+import { EarlyResponses } from './early-responses.js';
 import { endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
+import { type HttpResponse, rawResponseOf } from './http-response.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -24,12 +26,15 @@ import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
 export class SessionInterceptor implements NestInterceptor {
   readonly #plans = new HandlerPlans();
   readonly #warned = new WeakSet<HandlerPlan>();
+  readonly #early: EarlyResponses;
 
   constructor(
     @Inject(ActiveWork) private readonly work: ActiveWork,
     @Inject(Databases) private readonly databases: Databases,
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
-  ) {}
+  ) {
+    this.#early = new EarlyResponses(work);
+  }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType<string>() === 'graphql') return this.#refuseGraphQL(next);
@@ -49,8 +54,10 @@ export class SessionInterceptor implements NestInterceptor {
     return endWith(work, {
       ending,
       emission: plan.emission,
-      statusOf: (error) => this.#statusOf(response, error, ending, plan),
-      warn: (message) => this.work.warn(message),
+      response,
+      warn: this.work.warn,
+      report: this.work.report,
+      ended: (error) => response && this.#early.look(response, plan, ending, error),
     });
   }
 
@@ -59,7 +66,14 @@ export class SessionInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return this.#open(plan);
     const request = rawRequestOf(context);
     if (this.excluded.has(request)) return undefined;
-    return this.work.ofRequest(request) ?? this.#open(plan);
+    return this.work.ofRequest(request) ?? this.#openUnseen(context, plan);
+  }
+
+  /** A route that the middleware does not see, such as one outside of the global prefix. */
+  #openUnseen(context: ExecutionContext, plan: HandlerPlan): Ending {
+    const ending = this.#open(plan);
+    rawResponseOf(responseOf(context)!).once('close', () => ending.body?.stop());
+    return ending;
   }
 
   #open({ label }: HandlerPlan): Ending {
@@ -78,25 +92,6 @@ export class SessionInterceptor implements NestInterceptor {
       const session = scoped.sessionOf(scope);
       if (session !== undefined) startedTransactionOf(session)?.refuseOther(scopeOptions);
     }
-  }
-
-  #statusOf(
-    response: HttpResponse | undefined,
-    error: unknown,
-    { scope }: Ending,
-    plan: HandlerPlan,
-  ): number | undefined {
-    if (response === undefined) return undefined;
-    if (error !== undefined) return statusOfError(error);
-    const { headersSent } = response.raw ?? response;
-    if (headersSent === true && scope.isUsed && plan.emission === 'afterCommit' && !this.#warned.has(plan)) {
-      this.#warned.add(plan);
-      this.work.warn(
-        `${plan.label} sent its response through @Res() before the COMMIT; a COMMIT that fails cannot be told any more. ` +
-          'Return the value, or use @Res({ passthrough: true }).',
-      );
-    }
-    return response.statusCode;
   }
 
   #warnOfHttpSession(context: ExecutionContext, plan: HandlerPlan): void {
@@ -140,20 +135,6 @@ function rawRequestOf(context: ExecutionContext): object {
   return request.raw ?? request;
 }
 
-/** An object with getters instead would be a class of its own for V8, and outlive its request by a major collection. */
-interface HttpResponse {
-  readonly statusCode: number;
-  readonly headersSent?: boolean;
-  /** Fastify keeps the status on its reply, and the rest on the raw response. */
-  readonly raw?: { readonly headersSent: boolean };
-}
-
 function responseOf(context: ExecutionContext): HttpResponse | undefined {
   return context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined;
-}
-
-function statusOfError(error: unknown): number {
-  const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
-  const status = typeof getStatus === 'function' ? getStatus.call(error) : undefined;
-  return typeof status === 'number' ? status : 500;
 }

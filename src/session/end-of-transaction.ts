@@ -21,10 +21,24 @@ export async function endTransaction(transaction: Transaction): Promise<void> {
 
 /** Waits for what the work did not wait for; undefined where there is nothing. What does not settle in time is cut off. */
 export function settle(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
-  return transaction.settle() ? undefined : settleInTime(transaction, timeoutMs);
+  return transaction.settle() ? undefined : settleInTime(transaction, timeoutMs, transaction.settled());
 }
 
-async function settleInTime(transaction: Transaction, timeoutMs: number): Promise<void> {
+/** The same of what was asked for until now: the work goes on, and may ask for more. */
+export function settleSoFar(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
+  if (transaction.settle()) return undefined;
+  return settleInTime(
+    transaction,
+    timeoutMs,
+    transaction.inTurn(async () => undefined),
+  );
+}
+
+async function settleInTime(
+  transaction: Transaction,
+  timeoutMs: number,
+  settled: Promise<void>,
+): Promise<void> {
   const unfinished = (): UnfinishedWorkError =>
     new UnfinishedWorkError(
       `Statements of ${transaction.label} were still running ${timeoutMs} ms after it had returned; it was rolled back. ` +
@@ -32,7 +46,7 @@ async function settleInTime(transaction: Transaction, timeoutMs: number): Promis
       { outcome: 'rolledBack' },
     );
   try {
-    await withDeadline(transaction.settled(), timeoutMs, unfinished, () => undefined);
+    await withDeadline(settled, timeoutMs, unfinished, () => undefined);
   } catch (error) {
     const known = whatIsKnown(error as Error, [transaction]);
     cutShort(transaction, error);
