@@ -1,6 +1,6 @@
 /** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
 import { withDeadline } from '../engine/index.js';
-import { CommitOutcomeUnknownError, UnfinishedWorkError } from '../errors.js';
+import { CommitOutcomeUnknownError, ScopeAbortedError, UnfinishedWorkError } from '../errors.js';
 import type { Transaction } from './transaction.js';
 
 /** Ends a session for good: waits for what it was asked for, rolls back what is open. */
@@ -24,6 +24,11 @@ export function settle(transaction: Transaction, timeoutMs: number): Promise<voi
   return transaction.settle() ? undefined : settleInTime(transaction, timeoutMs, transaction.settled());
 }
 
+export async function settleAll(transactions: readonly Transaction[], timeoutMs: number): Promise<void> {
+  const settled = transactions.map((one) => settle(one, timeoutMs)).filter((one) => one !== undefined);
+  if (settled.length > 0) await Promise.all(settled);
+}
+
 /** The same of what was asked for until now: the work goes on, and may ask for more. */
 export function settleSoFar(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
   if (transaction.settle()) return undefined;
@@ -32,6 +37,39 @@ export function settleSoFar(transaction: Transaction, timeoutMs: number): Promis
     timeoutMs,
     transaction.inTurn(async () => undefined),
   );
+}
+
+/** What a statement may still take when its work is undone anyway. */
+const PATIENCE_MS = {
+  /** Siblings of what failed are mostly about to be answered; an answer costs less than a connection. */
+  error: 1_000,
+  /** Whoever waited was told already. */
+  abandoned: 100,
+  aborted: 0,
+} as const;
+
+/**
+ * The same where everything will be rolled back: what takes longer than a moment is ended on the server, and its connection is
+ * closed. A COMMIT by hand that is on its way is waited for: it may be stored.
+ */
+export async function stop(
+  transaction: Transaction,
+  { kind, error }: { readonly kind: keyof typeof PATIENCE_MS; readonly error: unknown },
+  timeoutMs: number,
+): Promise<void> {
+  if (transaction.settle()) return;
+  const settled = transaction.settled();
+  const tooLong = (): ScopeAbortedError =>
+    new ScopeAbortedError(
+      `A statement of ${transaction.label} was still running when its unit of work was rolled back, and was cancelled.`,
+      { cause: error, outcome: 'rolledBack' },
+    );
+  try {
+    await withDeadline(settled, Math.min(PATIENCE_MS[kind], timeoutMs), tooLong, () => undefined);
+  } catch (reason) {
+    if (transaction.state.isCommitSent) await settleInTime(transaction, timeoutMs, settled);
+    else cutShort(transaction, reason);
+  }
 }
 
 async function settleInTime(

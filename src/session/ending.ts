@@ -4,7 +4,7 @@ import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
 import { commitSoFar } from './commit-so-far.js';
 import { type EndingWatch, UNWATCHED } from './ending-watch.js';
-import { cutShort, settle, whatIsKnown } from './end-of-transaction.js';
+import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
 import type { SessionBase } from './session.js';
@@ -218,13 +218,12 @@ export class Ending {
 
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
-    const settled = transactions
-      .map((transaction) => settle(transaction, this.options.settleTimeoutMs))
-      .filter((one) => one !== undefined);
     const seal = (): void => transactions.forEach(({ state }) => state.seal());
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) seal();
-    if (settled.length > 0) await Promise.all(settled);
+    const { settleTimeoutMs } = this.options;
+    if (isCommit || completion.kind === 'value') await settleAll(transactions, settleTimeoutMs);
+    else await Promise.all(transactions.map((one) => stop(one, completion, settleTimeoutMs)));
     if (!isCommit) {
       if (this.#commitMode === 'manual' && completion.kind === 'value')
         warnOfDropped(transactions, this.options.warn);
