@@ -40,7 +40,7 @@ export class BodiesController {
   @Post('body/:kind/:text')
   async body(@Param('kind') kind: BodyKind, @Param('text') text: string): Promise<unknown> {
     await this.notes.insert({ text });
-    return bodyOf(kind, this.#pieces(text));
+    return MAKE[kind](this.#pieces(text));
   }
 
   @Get('body/:kind/:text')
@@ -63,22 +63,16 @@ export class BodiesController {
   }
 }
 
-function bodyOf(kind: BodyKind, pieces: AsyncGenerator<Buffer>): unknown {
-  switch (kind) {
-    case 'file':
-      return new StreamableFile(Readable.from(pieces, { objectMode: false }), { type: 'text/plain' });
-    case 'file with a length':
-      return new StreamableFile(Readable.from(pieces, { objectMode: false }), { length: WHOLE.length });
-    case 'readable':
-      return Readable.from(pieces, { objectMode: false });
-    case 'generator':
-      return pieces;
-    case 'web stream':
-      return Readable.toWeb(Readable.from(pieces, { objectMode: false }));
-    case 'response':
-      return new Response(Readable.toWeb(Readable.from(pieces, { objectMode: false })) as ReadableStream, {
-        status: 202,
-        headers: { 'x-made-by': 'the handler' },
-      });
-  }
-}
+const readable = (pieces: AsyncGenerator<Buffer>): Readable => Readable.from(pieces, { objectMode: false });
+
+const MAKE: Readonly<Record<BodyKind, (pieces: AsyncGenerator<Buffer>) => unknown>> = {
+  file: (pieces) => new StreamableFile(readable(pieces), { type: 'text/plain' }),
+  'file with a length': (pieces) => new StreamableFile(readable(pieces), { length: WHOLE.length }),
+  readable,
+  generator: (pieces) => pieces,
+  'web stream': (pieces) => Readable.toWeb(readable(pieces)),
+  response: (pieces) => {
+    const body = Readable.toWeb(readable(pieces)) as ReadableStream;
+    return new Response(body, { status: 202, headers: { 'x-made-by': 'the handler' } });
+  },
+};
