@@ -1,5 +1,6 @@
 /** Values that are bodies to be read after the handler has returned, and how each kind of them is read and made again. */
 import { Readable } from 'node:stream';
+import { types } from 'node:util';
 import { StreamableFile } from '@nestjs/common';
 
 /** Reads a body piece by piece. */
@@ -24,7 +25,8 @@ export interface Body {
 
 /** Undefined for every other value, and for a body that was read already, of which Nest says so itself. */
 export function bodyOf(value: unknown): Body | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+  // Nobody streams a proxy, and what its application made of it is not to be asked.
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return undefined;
   if (value instanceof StreamableFile) return fileBody(value);
   if (isResponse(value)) return responseBody(value);
   if (value instanceof ReadableStream) return value.locked ? undefined : webStreamBody(value);
@@ -70,7 +72,8 @@ function responseBody(response: Response): Body | undefined {
 
 /** Nest sends the stream that an interceptor has put into an object. */
 function wrappedBody(value: object): Body | undefined {
-  for (const [key, member] of Object.entries(value)) {
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
     if (typeof member !== 'object' || member === null || !isStreamed(member)) continue;
     const body = bodyOf(member);
     return body && { ...body, with: (pieces) => ({ ...value, [key]: body.with(pieces) }) };

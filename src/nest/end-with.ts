@@ -6,6 +6,7 @@ import type { Ending } from '../session/index.js';
 import { withoutCycles } from '../unit-of-work/index.js';
 import { type Body, bodyOf } from './body.js';
 import { type HttpResponse, statusOfError } from './http-response.js';
+import type { LongTransactions } from './long-transactions.js';
 import { StreamedBody } from './streamed-body.js';
 
 /**
@@ -22,6 +23,7 @@ export interface EndWith {
   readonly response: HttpResponse | undefined;
   readonly warn: (message: string) => void;
   readonly report: (message: string) => void;
+  readonly transactions: LongTransactions;
   /** Called when the work has ended, before anybody is told; with the error where there is one. */
   readonly ended: (error?: unknown) => void;
 }
@@ -42,6 +44,7 @@ class Delivery {
   #held: unknown[] | undefined;
   #hasValue = false;
   #isOver = false;
+  #look: (() => void) | undefined;
 
   constructor(
     private readonly subscriber: Subscriber<unknown>,
@@ -66,11 +69,18 @@ class Delivery {
   next(value: unknown): void {
     const { emission } = this.options;
     this.#hasValue = true;
+    if (emission === 'atOnce') this.#lookAtTransactions();
     if (emission === 'atOnce') return this.#outside(() => this.subscriber.next(value));
     if (emission === 'holdLast') this.#outside(() => this.#emitHeld());
     (this.#held ??= []).push(value);
     // A reply that streams keeps its pace; a single value still leaves after the COMMIT, for `complete` comes first.
     if (emission === 'holdLast') queueMicrotask(() => this.#isOver || this.#outside(() => this.#emitHeld()));
+  }
+
+  #lookAtTransactions(): void {
+    const { ending, transactions } = this.options;
+    this.#look ??= transactions.watch(ending.scope);
+    this.#look();
   }
 
   error(error: unknown): void {

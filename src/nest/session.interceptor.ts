@@ -17,6 +17,7 @@ import { endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
 import { type HttpResponse, rawResponseOf } from './http-response.js';
+import { LongTransactions } from './long-transactions.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -27,6 +28,7 @@ export class SessionInterceptor implements NestInterceptor {
   readonly #plans = new HandlerPlans();
   readonly #warned = new WeakSet<HandlerPlan>();
   readonly #early: EarlyResponses;
+  readonly #transactions: LongTransactions;
 
   constructor(
     @Inject(ActiveWork) private readonly work: ActiveWork,
@@ -34,6 +36,7 @@ export class SessionInterceptor implements NestInterceptor {
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
   ) {
     this.#early = new EarlyResponses(work);
+    this.#transactions = new LongTransactions(work, databases);
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -57,6 +60,7 @@ export class SessionInterceptor implements NestInterceptor {
       response,
       warn: this.work.warn,
       report: this.work.report,
+      transactions: this.#transactions,
       ended: (error) => response && this.#early.look(response, plan, ending, error),
     });
   }

@@ -5,12 +5,14 @@ import type { Ending } from '../session/index.js';
 import { withoutCycles } from '../unit-of-work/index.js';
 import type { Body, Pieces } from './body.js';
 import { announcedLength, type HttpResponse, type RawHttpResponse, rawResponseOf } from './http-response.js';
+import type { LongTransactions } from './long-transactions.js';
 
 export interface StreamedBodyOptions {
   readonly ending: Ending;
   readonly response: HttpResponse | undefined;
   readonly warn: (message: string) => void;
   readonly report: (message: string) => void;
+  readonly transactions: LongTransactions;
 }
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -26,12 +28,14 @@ export class StreamedBody implements Pieces {
   readonly #response: RawHttpResponse | undefined;
   /** How many bytes the client has been told to wait for. */
   readonly #length: number | undefined;
+  readonly #lookAtTransactions: () => void;
 
   constructor(
     private readonly body: Body,
     private readonly options: StreamedBodyOptions,
   ) {
-    const { ending, response } = options;
+    const { ending, response, transactions } = options;
+    this.#lookAtTransactions = transactions.watch(ending.scope);
     this.#length = body.length ?? announcedLength(response);
     this.#response = response && rawResponseOf(response);
     ending.onCutShort((error) => this.#cut(error));
@@ -46,6 +50,7 @@ export class StreamedBody implements Pieces {
   async next(): Promise<IteratorResult<unknown>> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#isOver) return END;
+    this.#lookAtTransactions();
     const piece = this.#takeAhead() ?? (await this.#read());
     if (piece.done === true) {
       await this.#finish();

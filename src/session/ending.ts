@@ -3,7 +3,6 @@ import { CommitOutcomeUnknownError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
 import { commitSoFar } from './commit-so-far.js';
-import { type EndingWatch, UNWATCHED } from './ending-watch.js';
 import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
@@ -28,6 +27,16 @@ export interface EndingOptions {
 export interface SessionSource {
   readonly registry: { has(): boolean; get(): SessionBase };
 }
+
+/** Knows the units of work that have not ended yet. */
+export interface EndingWatch {
+  /** Returns what takes it off again. */
+  begun(ending: Ending): () => void;
+  /** One less. */
+  ended(): void;
+}
+
+const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
 
 export class Ending {
   #ending: Promise<void> | undefined;

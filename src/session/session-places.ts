@@ -9,8 +9,7 @@ import {
   ScopedRegistry,
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
-import { Ending } from './ending.js';
-import type { EndingWatch } from './ending-watch.js';
+import { Ending, type EndingWatch } from './ending.js';
 import type { Counted } from './retry.js';
 import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';

@@ -1,148 +1,14 @@
 /** Bodies in particular cases: rows that are still read, errors before the first byte, bodies that nobody reads, a shutdown. */
-import { Readable, Transform } from 'node:stream';
-import {
-  type CallHandler,
-  ConflictException,
-  Controller,
-  type ExecutionContext,
-  Get,
-  HttpCode,
-  Injectable,
-  type NestInterceptor,
-  Param,
-  Post,
-  StreamableFile,
-  UseInterceptors,
-} from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import { currentScope, ScopedSession, SessionOptions } from 'nestjs-scoped-session';
-import { map, type Observable, of } from 'rxjs';
-import { describe, expect, it } from 'vitest';
-import { onEach } from '../support/databases.js';
-import { serve, type Served, withNotes } from '../support/boot.js';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ScopedSessionModule, type ScopedSessionModuleOptions } from 'nestjs-scoped-session';
-import { Note } from '../support/note.js';
+import { DataSource } from 'typeorm';
+import { describe, expect, it } from 'vitest';
+import { CasesController, course, ThrowsAway } from '../support/body-cases.js';
+import { serve, type Served, withNotes } from '../support/boot.js';
+import { onEach } from '../support/databases.js';
 import { PLATFORMS } from '../support/test-app.js';
 import { signal, waitUntil } from '../support/wait-until.js';
-
-let gate = signal();
-let inserted = signal();
-
-@Injectable()
-class ThrowsAway implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map(() => ({ instead: true })));
-  }
-}
-
-@Injectable()
-class Wraps implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data })));
-  }
-}
-
-@Controller()
-class CasesController {
-  constructor(private readonly session: ScopedSession) {}
-
-  async #add(text: string): Promise<void> {
-    await this.session.manager.insert(Note, { text });
-  }
-
-  @Post('rows')
-  async rows(): Promise<StreamableFile> {
-    await this.#add('a');
-    await this.#add('b');
-    const rows = await this.session.queryRunner.stream('SELECT text FROM note ORDER BY id');
-    const asText = new Transform({
-      writableObjectMode: true,
-      transform: (row: { text: string }, _encoding, done) => {
-        void gate.promise.then(() => done(null, `${row.text};`));
-      },
-    });
-    inserted.resolve();
-    return new StreamableFile(rows.pipe(asText));
-  }
-
-  @Post('fails-at-once')
-  async failsAtOnce(): Promise<unknown> {
-    await this.#add('by the handler');
-    return this.#failing();
-  }
-
-  async *#failing(): AsyncGenerator<string> {
-    await this.#add('by the body');
-    throw new ConflictException();
-  }
-
-  async *#adding(text: string): AsyncGenerator<string> {
-    yield 'first;';
-    await gate.promise;
-    await this.#add(text);
-    yield `${currentScope()?.label};`;
-  }
-
-  @Post('body/:text')
-  async body(@Param('text') text: string): Promise<unknown> {
-    await this.#add(`${text}, by the handler`);
-    return this.#adding(text);
-  }
-
-  @Post('refused')
-  @HttpCode(422)
-  async refused(): Promise<unknown> {
-    return this.body('refused');
-  }
-
-  @Post('manual')
-  @SessionOptions({ commit: 'manual' })
-  async manual(): Promise<unknown> {
-    await this.#add('by the handler');
-    return this.#committing();
-  }
-
-  async *#committing(): AsyncGenerator<string> {
-    await this.session.commit();
-    yield 'committed;';
-    await this.#add('dropped');
-    yield 'not committed';
-  }
-
-  @Post('thrown-away')
-  async thrownAway(): Promise<unknown> {
-    return this.body('thrown away');
-  }
-
-  @Post('wrapped')
-  @UseInterceptors(Wraps)
-  async wrapped(): Promise<unknown> {
-    return this.body('wrapped');
-  }
-
-  @Post('last-of-many')
-  lastOfMany(): Observable<unknown> {
-    return of('not this', this.#adding('last of many'));
-  }
-
-  @Get('buffer')
-  async buffer(): Promise<StreamableFile> {
-    await this.#add('with a buffer');
-    return new StreamableFile(Buffer.from('whole'));
-  }
-
-  @Post('broken-file')
-  async brokenFile(): Promise<StreamableFile> {
-    await this.#add('by the handler');
-    const broken = new Readable({ read: () => undefined });
-    broken.destroy(new Error('The file cannot be read.'));
-    return new StreamableFile(broken).setErrorHandler((_error, response) => {
-      response.statusCode = 410;
-      response.send('gone');
-    });
-  }
-}
 
 onEach(['mariadb', 'postgres'], (database) => {
   describe.each(database.kind === 'mariadb' ? PLATFORMS : (['express'] as const))('%s', (platform) => {
@@ -151,7 +17,7 @@ onEach(['mariadb', 'postgres'], (database) => {
       session: ScopedSessionModuleOptions = {},
       providers: object[] = [],
     ): Promise<void> => {
-      [gate, inserted] = [signal(), signal()];
+      Object.assign(course, { gate: signal(), inserted: signal() });
       served = await serve(
         database,
         {
@@ -174,9 +40,9 @@ onEach(['mariadb', 'postgres'], (database) => {
       async () => {
         await start();
         const answer = post('rows');
-        await inserted.promise;
+        await course.inserted.promise;
         expect(await stored()).toEqual([]);
-        gate.resolve();
+        course.gate.resolve();
         expect(await (await answer).text()).toBe('a;b;');
         expect(await stored()).toEqual(['a', 'b']);
       },
@@ -198,7 +64,7 @@ onEach(['mariadb', 'postgres'], (database) => {
 
     it('a body that is told with a status of 400 and above stores nothing, nor does its handler', async () => {
       await start();
-      gate.resolve();
+      course.gate.resolve();
       expect((await post('refused')).status).toBe(422);
       await ended();
       expect(await stored()).toEqual([]);
@@ -219,7 +85,7 @@ onEach(['mariadb', 'postgres'], (database) => {
 
     it('a body that an interceptor inside has put into an object, and one that is the last of many values', async () => {
       await start();
-      gate.resolve();
+      course.gate.resolve();
       expect(await (await post('wrapped')).text()).toBe('first;CasesController.wrapped;');
       expect(await (await post('last-of-many')).text()).toBe('first;CasesController.lastOfMany;');
       expect(await stored()).toEqual(['wrapped, by the handler', 'wrapped', 'last of many']);
@@ -235,9 +101,25 @@ onEach(['mariadb', 'postgres'], (database) => {
     it('twenty at a time each have their own session', async () => {
       await start();
       const answers = Array.from({ length: 20 }, async (_, index) => (await post(`body/n${index}`)).text());
-      gate.resolve();
+      course.gate.resolve();
       expect(new Set(await Promise.all(answers))).toEqual(new Set(['first;CasesController.body;']));
       expect(await stored()).toHaveLength(40);
+    });
+
+    it('a transaction that stays open for more than a second while a body is given out is warned of', async () => {
+      await start();
+      for (let round = 0; round < 2; round += 1) {
+        // oxlint-disable-next-line no-await-in-loop
+        const answer = await post('holds-long');
+        // Longer than a second, by the body's own clock.
+        if (round === 0) setTimeout(() => course.gate.resolve(), 1_200);
+        // One after the other. oxlint-disable-next-line no-await-in-loop
+        expect(await answer.text()).toBe('first;last');
+        // oxlint-disable-next-line no-await-in-loop
+        await served.app.get(DataSource).query('DELETE FROM note');
+      }
+      const warning = 'CasesController.holdsLong: a transaction has been open for more than 1000 ms';
+      expect(served.heard.of('warn', warning)).toHaveLength(1);
     });
 
     it('F73, F74: a shutdown waits for bodies, and cuts those that take too long', async () => {
@@ -249,7 +131,7 @@ onEach(['mariadb', 'postgres'], (database) => {
       await closed;
       expect(served.heard.of('error', 'the response was cut')).toHaveLength(1);
       expect(await stored()).toEqual(['cut, by the handler']);
-      gate.resolve();
+      course.gate.resolve();
     });
   });
 });

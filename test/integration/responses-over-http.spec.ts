@@ -1,23 +1,16 @@
-/** What else HTTP has: views, redirects, HEAD, one connection for many requests; and responses that were sent too early. */
+/** What else HTTP has: views, redirects, HEAD, one connection for many requests. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import view from '@fastify/view';
-import { ConflictException, Controller, Get, Param, Post, Redirect, Render, Res } from '@nestjs/common';
+import { ConflictException, Controller, Get, Param, Post, Redirect, Render } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import handlebars from 'handlebars';
-import {
-  ScopedSession,
-  ScopedSessionModule,
-  type ScopedSessionModuleOptions,
-  Session,
-} from 'nestjs-scoped-session';
+import { ScopedSession, ScopedSessionModule, Session } from 'nestjs-scoped-session';
 import { EMPTY, from, mergeMap, type Observable, of } from 'rxjs';
-import { type EntitySubscriberInterface, EventSubscriber } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineOf } from '../../src/engine/index.js';
 import { DataSource } from 'typeorm';
@@ -26,29 +19,7 @@ import { onEach } from '../support/databases.js';
 import { Note } from '../support/note.js';
 import { pipelined } from '../support/pipelined.js';
 import { PLATFORMS } from '../support/test-app.js';
-import { signal, waitUntil } from '../support/wait-until.js';
-
-let gate = signal();
-
-/** What Express's response and Fastify's reply have in common, and what each has. */
-interface AnyResponse {
-  status(code: number): AnyResponse;
-  send(body: string): unknown;
-  hijack?(): unknown;
-  readonly raw?: { end(body: string): unknown };
-}
-
-@EventSubscriber()
-class RefusesCommit implements EntitySubscriberInterface {
-  static isOn = false;
-  static refuse = signal();
-
-  async beforeTransactionCommit(): Promise<void> {
-    if (!RefusesCommit.isOn) return;
-    await RefusesCommit.refuse.promise;
-    throw new Error('This COMMIT is refused.');
-  }
-}
+import { waitUntil } from '../support/wait-until.js';
 
 @Controller()
 class PagesController {
@@ -101,32 +72,6 @@ class PagesController {
     await session.execute('SELECT 1');
     return { n: session.info['n'], same: session === this.session.current() };
   }
-
-  @Post('by-hand/:text')
-  async byHand(@Param('text') text: string, @Res() response: AnyResponse): Promise<void> {
-    await this.#add(text);
-    response.status(201).send('sent by hand');
-  }
-
-  @Post('by-hand-later/:text')
-  async byHandLater(@Param('text') text: string, @Res() response: AnyResponse): Promise<void> {
-    await this.#add(text);
-    void gate.promise.then(() => response.status(201).send('sent later'));
-  }
-
-  @Post('hijacked/:text')
-  async hijacked(@Param('text') text: string, @Res() response: AnyResponse): Promise<void> {
-    await this.#add(text);
-    response.hijack?.();
-    response.raw?.end('hijacked');
-  }
-
-  @Post('by-hand-then-throws')
-  async byHandThenThrows(@Res() response: AnyResponse): Promise<void> {
-    await this.#add('lost');
-    response.status(201).send('sent by hand');
-    throw new ConflictException('too late');
-  }
 }
 
 onEach(['mariadb'], (database) => {
@@ -140,15 +85,13 @@ onEach(['mariadb'], (database) => {
     });
     afterAll(() => rm(views, { recursive: true }));
 
-    const start = async (session: ScopedSessionModuleOptions = {}, more: object = {}): Promise<void> => {
-      gate = signal();
-      RefusesCommit.refuse = signal();
+    const start = async (): Promise<void> => {
       served = await serve(
         database,
         {
           imports: [
-            TypeOrmModule.forRoot(withNotes(database, { poolSize: 3, ...more })),
-            ScopedSessionModule.forRoot(session),
+            TypeOrmModule.forRoot(withNotes(database, { poolSize: 3 })),
+            ScopedSessionModule.forRoot(),
           ],
           controllers: [PagesController],
         },
@@ -223,66 +166,6 @@ onEach(['mariadb'], (database) => {
       socket.destroy();
       await ended();
       expect(await stored()).toEqual(['b']);
-    });
-
-    describe('F69: a response that leaves before the COMMIT', () => {
-      const WARNING = 'sent its response through @Res() before the COMMIT';
-      const REPORT = 'and what it did is not committed';
-
-      it('is warned of once for each handler', async () => {
-        await start();
-        await served.http.post('/by-hand/a').expect(201, 'sent by hand');
-        await served.http.post('/by-hand/b').expect(201, 'sent by hand');
-        await ended();
-        expect(served.heard.of('warn', WARNING)).toHaveLength(1);
-        expect(served.heard.of('warn', 'PagesController.byHand ')).toHaveLength(1);
-        expect(await stored()).toEqual(['a', 'b']);
-      });
-
-      it('and whose COMMIT fails is an error each time, with the name of the handler', async () => {
-        await start({}, { subscribers: [RefusesCommit] });
-        RefusesCommit.isOn = true;
-        RefusesCommit.refuse.resolve();
-        await served.http.post('/by-hand/a').expect(201, 'sent by hand');
-        await served.http.post('/by-hand/b').expect(201, 'sent by hand');
-        await ended();
-        RefusesCommit.isOn = false;
-        const [error, ...more] = served.heard.of('error', REPORT);
-        expect(error).toContain('PagesController.byHand had told its client 201');
-        expect(error).toContain('This COMMIT is refused.');
-        expect(more).toHaveLength(1);
-        expect(await stored()).toEqual([]);
-      });
-
-      it('is seen also where it leaves after the handler has returned', async () => {
-        await start({}, { subscribers: [RefusesCommit] });
-        RefusesCommit.isOn = true;
-        const answer = served.http.post('/by-hand-later/a').expect(201, 'sent later');
-        gate.resolve();
-        await answer;
-        RefusesCommit.refuse.resolve();
-        await ended();
-        RefusesCommit.isOn = false;
-        expect(served.heard.of('error', REPORT)).toHaveLength(1);
-        expect(await stored()).toEqual([]);
-      });
-
-      it('and whose handler throws then is an error', async () => {
-        await start();
-        await served.http.post('/by-hand-then-throws').expect(201, 'sent by hand');
-        await ended();
-        await nextTurn();
-        expect(served.heard.of('error', REPORT)).toHaveLength(1);
-        expect(await stored()).toEqual([]);
-      });
-
-      it.runIf(platform === 'fastify')('is seen where the reply was hijacked', async () => {
-        await start();
-        await served.http.post('/hijacked/a').expect('hijacked');
-        await ended();
-        expect(served.heard.of('warn', WARNING)).toHaveLength(1);
-        expect(await stored()).toEqual(['a']);
-      });
     });
   });
 });
