@@ -2,7 +2,7 @@
 import { refuseUnfinished } from './end-of-transaction.js';
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
-import { storeAll, warnOfUnflushed } from './unstored-work.js';
+import { prepareAll, warnOfUnflushed } from './unstored-work.js';
 
 export interface CommitAllOptions {
   /** Whether what was not flushed yet is stored first; otherwise `warn` is told of it. */
@@ -16,13 +16,15 @@ export async function commitAll(
   transactions: readonly Transaction[],
   { stores, warn, committed }: CommitAllOptions,
 ): Promise<void> {
-  const kept = transactions.filter(({ state }) => state.rollbackOnly === undefined);
+  const isKept = ({ state }: Transaction): boolean => state.rollbackOnly === undefined;
+  const kept = transactions.filter(isKept);
   // All of them, before the first is committed.
   for (const transaction of kept) refuseUnfinished(transaction);
-  for (const { state } of kept) state.refuseSpoilt();
-  if (stores) await storeAll(kept);
-  else warnOfUnflushed(kept, warn);
-  for (const transaction of kept) {
+  for (const { state } of kept) state.refuseCommit();
+  if (!stores) warnOfUnflushed(kept, warn);
+  await prepareAll(kept, stores);
+  // A hook may have decided otherwise.
+  for (const transaction of kept.filter(isKept)) {
     // One database after the other, in the order in which they were set up.
     const lastCheck = (): void => refuseUnfinished(transaction);
     // oxlint-disable-next-line no-await-in-loop

@@ -16,8 +16,8 @@ import {
   trackingManager,
   UnitOfWork,
 } from '../unit-of-work/index.js';
-import type { TrackedObjects } from './nested-transactions.js';
 import type { Warn } from './session-options.js';
+import type { TrackedObjects } from './tracked-objects.js';
 import type { TransactionState } from './transaction-state.js';
 import type { Turns } from './turns.js';
 import { WorkBlock } from './work-block.js';
