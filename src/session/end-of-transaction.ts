@@ -41,7 +41,9 @@ async function tellHooks({ startedHooks, state }: Transaction): Promise<void> {
 
 /** Waits for what the work did not wait for; undefined where there is nothing. What does not settle in time is cut off. */
 export function settle(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
-  return transaction.turns.settle() ? undefined : settleInTime(transaction, timeoutMs, transaction.turns.settled());
+  return transaction.turns.settle()
+    ? undefined
+    : settleInTime(transaction, timeoutMs, transaction.turns.settled());
 }
 
 export async function settleAll(transactions: readonly Transaction[], timeoutMs: number): Promise<void> {
