@@ -84,6 +84,8 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
 
   readonly warn = (message: string): void => this.#logger.warn(message);
 
+  readonly report = (message: string): void => this.#logger.error(message);
+
   /** For what a handler does at every request: it names the handler, so that there are not many. */
   readonly warnOnce = (message: string): void => {
     if (this.#warned.has(message)) return;

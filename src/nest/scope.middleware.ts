@@ -43,6 +43,8 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
   /** The socket is done with the request. A handler that still runs ends its work itself, unless told otherwise. */
   #closed(ending: Ending, response: RawResponse): void {
     if (ending.hasBegun) return;
+    // Also of a body that nobody reads: of a HEAD, or one that somebody outside has thrown away.
+    if (ending.body !== undefined) return ending.body.stop();
     const isGone = !response.writableFinished;
     if (ending.isClaimed && !(isGone && this.databases.settings.onClientAbort === 'rollback')) return;
     if (!ending.isClaimed && !isGone && response.statusCode < 400) this.#warnOfWrites(ending);

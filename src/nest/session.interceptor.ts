@@ -11,16 +11,18 @@ import { runWithScope, Scope } from '../scope/index.js';
 import { type Ending, keepUnstored } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
 import { Databases } from './databases.js';
+import { EarlyResponses } from './early-responses.js';
 import { type Emission, endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
 import { refuseUncommitted } from './graphql-refusal.js';
 import { GraphQLOperations } from './graphql-operations.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
-import { UnservedMessages } from './unserved-messages.js';
-import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
+import { type HttpResponse, rawResponseOf } from './http-response.js';
+import { LongTransactions } from './long-transactions.js';
 import { rawRequestOf } from './raw-request.js';
 import { setScopeOptions } from './set-scope-options.js';
-import { statusOfError } from './status-of-error.js';
+import { UnservedMessages } from './unserved-messages.js';
+import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -30,6 +32,8 @@ import { statusOfError } from './status-of-error.js';
 export class SessionInterceptor implements NestInterceptor {
   readonly #plans = new HandlerPlans();
   readonly #warned = new WeakSet<HandlerPlan>();
+  readonly #early: EarlyResponses;
+  readonly #transactions: LongTransactions;
 
   constructor(
     @Inject(ActiveWork) private readonly work: ActiveWork,
@@ -37,7 +41,10 @@ export class SessionInterceptor implements NestInterceptor {
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
     @Inject(UnservedMessages) private readonly unserved: UnservedMessages,
     @Inject(GraphQLOperations) private readonly operations: GraphQLOperations,
-  ) {}
+  ) {
+    this.#early = new EarlyResponses(work);
+    this.#transactions = new LongTransactions(work, databases);
+  }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() === 'rpc') this.unserved.serves(context.switchToRpc().getContext());
@@ -59,8 +66,11 @@ export class SessionInterceptor implements NestInterceptor {
     const how = {
       ending,
       emission,
-      statusOf: (error?: unknown) => this.#statusOf(response, error, ending, plan),
+      response,
       warn: this.work.warn,
+      report: this.work.report,
+      transactions: this.#transactions,
+      ended: (error?: unknown) => response && this.#early.look(response, plan, ending, error),
     };
     if (context.getType() !== 'ws') return endWith(work, how);
     const client = context.switchToWs().getClient<SocketClient>();
@@ -79,7 +89,14 @@ export class SessionInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return this.#open(plan);
     const request = rawRequestOf(context.switchToHttp().getRequest<object>());
     if (this.excluded.has(request)) return undefined;
-    return this.work.ofRequest(request) ?? this.#open(plan);
+    return this.work.ofRequest(request) ?? this.#openUnseen(context, plan);
+  }
+
+  /** A route that the middleware does not see, such as one outside of the global prefix. */
+  #openUnseen(context: ExecutionContext, plan: HandlerPlan): Ending {
+    const ending = this.#open(plan);
+    rawResponseOf(responseOf(context)!).once('close', () => ending.body?.stop());
+    return ending;
   }
 
   #open({ label }: HandlerPlan): Ending {
@@ -93,25 +110,6 @@ export class SessionInterceptor implements NestInterceptor {
     else ending.limit(timeoutMs ?? this.databases.settings.scopeTimeoutMs);
     if (scopeOptions === undefined) return;
     setScopeOptions(scope, scopeOptions, this.databases);
-  }
-
-  #statusOf(
-    response: HttpResponse | undefined,
-    error: unknown,
-    { scope }: Ending,
-    plan: HandlerPlan,
-  ): number | undefined {
-    if (response === undefined) return undefined;
-    if (error !== undefined) return statusOfError(error);
-    const { headersSent } = response.raw ?? response;
-    if (headersSent === true && scope.isUsed && !plan.isEventStream && !this.#warned.has(plan)) {
-      this.#warned.add(plan);
-      this.work.warn(
-        `${plan.label} sent its response through @Res() before the COMMIT; a COMMIT that fails cannot be told any more. ` +
-          'Return the value, or use @Res({ passthrough: true }).',
-      );
-    }
-    return response.statusCode;
   }
 
   #warnOfHttpSession(context: ExecutionContext, plan: HandlerPlan): void {
@@ -149,14 +147,6 @@ function isRead(context: ExecutionContext): boolean {
   if (context.getType() !== 'http') return false;
   const { method } = context.switchToHttp().getRequest<{ method?: unknown }>();
   return method === 'GET' || method === 'HEAD';
-}
-
-/** An object with getters instead would be a class of its own for V8, and outlive its request by a major collection. */
-interface HttpResponse {
-  readonly statusCode: number;
-  readonly headersSent?: boolean;
-  /** Fastify keeps the status on its reply, and the rest on the raw response. */
-  readonly raw?: { readonly headersSent: boolean };
 }
 
 function responseOf(context: ExecutionContext): HttpResponse | undefined {
