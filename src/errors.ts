@@ -103,6 +103,11 @@ export class MultipleResultsFoundError extends ScopedSessionError {
   readonly code = 'SS_ERR_MULTIPLE_RESULTS_FOUND';
 }
 
+/** What was asked for is not there, and whoever asked is to be told so: an answer of 404. */
+export class NotFoundError extends ScopedSessionError {
+  readonly code = 'SS_ERR_NOT_FOUND';
+}
+
 /** An object was handed to a session, and its class is no entity of the DataSource. */
 export class UnmappedInstanceError extends ScopedSessionError {
   readonly code = 'SS_ERR_UNMAPPED_INSTANCE';

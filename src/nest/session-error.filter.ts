@@ -15,6 +15,7 @@ import {
   ConnectionUnavailableError,
   DrainingError,
   NoResultFoundError,
+  NotFoundError,
   PoolTimeoutError,
   ScopeAbortedError,
   ScopedSessionError,
@@ -35,6 +36,7 @@ const STATUS_OF = [
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],
   [NoResultFoundError, HttpStatus.NOT_FOUND],
+  [NotFoundError, HttpStatus.NOT_FOUND],
   [StaleDataError, HttpStatus.CONFLICT],
 ] as const;
 

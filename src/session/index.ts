@@ -33,6 +33,15 @@ export {
   type SessionUnitOfWork,
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
+export type { NotFound } from './not-found.js';
+export { Pagination, type IterPagesOptions } from './pagination.js';
+export type {
+  GetOr404Options,
+  NotFoundOptions,
+  PaginateOptions,
+  QueryOf,
+  SessionConveniences,
+} from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';

@@ -10,6 +10,7 @@ import type {
 import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
+import type { SessionConveniences } from './session-conveniences-api.js';
 import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
 
@@ -88,4 +89,10 @@ export interface SessionObjects {
 
 /** Everything that `@Session()` gives and that `ScopedSession` passes on. */
 export interface SessionApi
-  extends SessionTransactions, SessionUnitOfWork, SessionLoading, SessionStatements, SessionObjects {}
+  extends
+    SessionTransactions,
+    SessionUnitOfWork,
+    SessionLoading,
+    SessionConveniences,
+    SessionStatements,
+    SessionObjects {}

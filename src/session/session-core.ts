@@ -1,12 +1,15 @@
 /** What every part of a session builds on: its transaction, made at the first use. */
 import type { Engine } from '../engine/index.js';
 import { UnboundSessionError } from '../errors.js';
+import { type NotFound, notFoundError } from './not-found.js';
 import type { UnitOfWork } from '../unit-of-work/index.js';
 import type { Transaction } from './transaction.js';
 
 /** What a session works on; its transaction is made at the session's first use. */
 export interface SessionBinding {
   readonly engine: Engine;
+  /** Makes the error of what is an answer of 404. */
+  readonly notFound: NotFound;
   /** Throws where nothing may be used any more. */
   start(session: object): Transaction;
 }
@@ -20,6 +23,8 @@ export let startedTransactionOf: (session: SessionCore) => Transaction | undefin
 export const unitOfWorkOf = (session: SessionCore): UnitOfWork => transactionOf(session).tracking.work;
 /** Throws where the session has none. */
 export let bindingOf: (session: SessionCore) => SessionBinding;
+/** Makes the error of what is an answer of 404. */
+export let notFoundOf: (session: SessionCore) => NotFound;
 /** Runs what a public method promises: it may fail unseen, and the end of the unit of work tells of it then. */
 export let promised: <T>(session: SessionCore, work: () => Promise<T>) => Promise<T>;
 
@@ -36,6 +41,7 @@ export class SessionCore {
     transactionOf = (session) => session.#bound;
     startedTransactionOf = (session) => session.#transaction;
     bindingOf = (session) => session.#bindingOrRefuse;
+    notFoundOf = (session) => session.#binding?.notFound ?? notFoundError;
     promised = (session, work) =>
       session.#binding === undefined ? work() : session.#bound.pending.promised(work);
   }

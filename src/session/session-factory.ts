@@ -15,6 +15,7 @@ import {
   type SessionFactoryOptions,
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
+import { type NotFound, notFoundError } from './not-found.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
 import type { SessionBinding } from './session-core.js';
@@ -207,6 +208,10 @@ class Binding implements SessionBinding, TransactionSettings {
 
   get unrepeatableReads(): boolean | undefined {
     return this.settings.unrepeatableReads;
+  }
+
+  get notFound(): NotFound {
+    return this.settings.notFound ?? notFoundError;
   }
 
   get warn(): Warn {

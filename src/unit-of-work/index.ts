@@ -2,6 +2,8 @@
 export { type EntityShape, shapeOf } from './entity-shape.js';
 export { concernsUnflushed } from './autoflush.js';
 export { rowsOfObjects, rowsToInsert, rowsToUpdate, storeRows, type BulkRow } from './bulk.js';
+export { copyOf } from './copy-of-query.js';
+export { countOf } from './count-of-query.js';
 export { expire } from './expire.js';
 export { identify, type Identity } from './identifier.js';
 export { GivenObjects, tellMade } from './given-objects.js';
