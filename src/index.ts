@@ -102,6 +102,7 @@ export {
   isRetryable,
   NestedTransaction,
   Pagination,
+  RecordedQuery,
   REPOSITORY_MODES,
   ScopedSession,
   scopedSession,

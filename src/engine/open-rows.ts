@@ -47,15 +47,15 @@ export class OpenRows {
     return this.end();
   }
 
-  /** Nobody is to read any more. */
-  end(): Promise<void> | undefined {
+  /** Nobody is to read any more; whoever does is told the reason. */
+  end(reason?: unknown): Promise<void> | undefined {
     const rows = this.#rows;
     if (rows === undefined) return undefined;
     if (rows.closed) {
       this.#rows = undefined;
       return undefined;
     }
-    rows.destroy();
+    rows.destroy(reason as Error | undefined);
     return new Promise((resolve) => rows.once('close', () => resolve()));
   }
 

@@ -13,6 +13,7 @@ import { Leasing } from './leasing.js';
 import { OpenRows } from './open-rows.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { NO_RECORDER, type StatementRecorder } from './statement-recorder.js';
 import { StatementWire } from './statement-wire.js';
 import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
 
@@ -30,6 +31,7 @@ export class TransactionRunner implements TransactionUse {
   constructor(
     private readonly engine: Engine,
     private readonly owner: RunnerOwner,
+    private readonly recorder: StatementRecorder = NO_RECORDER,
   ) {
     this.#slot = owner.leaseSlot;
     this.runner = engine.createSessionRunner(this, owner);
@@ -89,6 +91,7 @@ export class TransactionRunner implements TransactionUse {
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
     this.#isAltered ||= setsAutocommit(sql, family);
+    const sent = this.recorder.sent(sql, parameters);
     let result: QueryResult;
     try {
       result = await this.#raw(sql, parameters);
@@ -97,6 +100,7 @@ export class TransactionRunner implements TransactionUse {
       this.#judge(error, ends);
       throw error;
     }
+    sent.answered();
     const told = this.#believe(result);
     if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
     return result;
@@ -141,6 +145,7 @@ export class TransactionRunner implements TransactionUse {
     this.#rows ??= new OpenRows(rowSource, this.#wire, this.owner.label);
     await this.#rows.refuse();
     this.#hasWritten ||= isWrite(sql);
+    const sent = this.recorder.sent(sql, given[1]);
     const { lease } = this.#slot;
     const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
       if (this.#slot.lease !== lease) throw new SessionClosedError(this.owner.label);
@@ -149,6 +154,7 @@ export class TransactionRunner implements TransactionUse {
     try {
       const rows = await this.#rows.open(send, given);
       rows.once('error', (error) => this.#judge(error, false));
+      rows.once('close', () => void (rows.errored ?? sent.answered()));
       return rows;
     } catch (error) {
       this.#judge(error, false);
@@ -164,8 +170,7 @@ export class TransactionRunner implements TransactionUse {
    */
   async commit(): Promise<void> {
     try {
-      const closing = this.#rows?.end();
-      if (closing !== undefined) await closing;
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('COMMIT');
     } catch (error) {
       if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
@@ -186,12 +191,11 @@ export class TransactionRunner implements TransactionUse {
   async rollback(): Promise<void> {
     if (this.#slot.lease === undefined) return;
     try {
-      const closing = this.#rows?.end();
-      if (closing !== undefined) await closing;
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('ROLLBACK');
       await this.#giveBack();
     } catch {
-      this.#destroy();
+      this.#end()?.destroy();
     }
   }
 
@@ -199,8 +203,8 @@ export class TransactionRunner implements TransactionUse {
   discard(reason: unknown): void {
     this.#leasing.giveUp();
     this.#wire.giveUp(this.#slot.lease, reason);
-    void this.#rows?.end();
-    this.#destroy();
+    void this.#rows?.end(reason);
+    this.#end()?.destroy();
   }
 
   #judge(error: unknown, ends: boolean): void {
@@ -222,17 +226,13 @@ export class TransactionRunner implements TransactionUse {
   async #giveBack(): Promise<void> {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
     for (const sql of this.engine.backend.endStatements(this.options)) await this.#raw(sql);
-    if (this.#isAltered) this.#destroy();
+    if (this.#isAltered) this.#end()?.destroy();
     else await this.#end()?.release();
-  }
-
-  #destroy(): void {
-    this.#end()?.destroy();
   }
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   #lose(error: unknown): void {
-    this.#destroy();
+    this.#end()?.destroy();
     if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
   }
 

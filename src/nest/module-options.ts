@@ -60,6 +60,7 @@ export const OPTIONS_OF_SESSIONS = [
   'unitOfWork',
   'autoflush',
   'expireOnCommit',
+  'recordQueries',
 ] as const satisfies readonly (keyof SessionSettings)[];
 type OptionOfSessions = (typeof OPTIONS_OF_SESSIONS)[number];
 
@@ -112,6 +113,7 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   unitOfWork: SESSION_RULES.unitOfWork,
   autoflush: SESSION_RULES.autoflush,
   expireOnCommit: SESSION_RULES.expireOnCommit,
+  recordQueries: SESSION_RULES.recordQueries,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

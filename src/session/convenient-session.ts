@@ -8,7 +8,8 @@ import type { StatementParameters } from './named-parameters.js';
 import { GET_RULES } from './object-options.js';
 import { pageOptions, Pages } from './pages.js';
 import type { Pagination } from './pagination.js';
-import { notFoundOf, promised, transactionOf } from './session-core.js';
+import type { RecordedQuery } from './recorded-queries.js';
+import { notFoundOf, promised, recordedOf, transactionOf } from './session-core.js';
 import type {
   GetOr404Options,
   NotFoundOptions,
@@ -68,6 +69,10 @@ export class ConvenientSession extends LoadingSession implements SessionConvenie
     const transaction = transactionOf(this);
     if (sqlOrQuery instanceof SelectQueryBuilder) return streamOfQuery<Row>(transaction, copyOf(sqlOrQuery));
     return streamOfStatement<Row>(transaction, sqlOrQuery, parameters);
+  }
+
+  getRecordedQueries(): RecordedQuery[] {
+    return recordedOf(this);
   }
 }
 

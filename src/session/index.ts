@@ -43,6 +43,7 @@ export type {
   SessionConveniences,
 } from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
+export { RecordedQuery } from './recorded-queries.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';

@@ -113,6 +113,6 @@ export class Pagination<T> implements Iterable<T> {
   }
 
   toJSON(): object {
-    return { ...this };
+    return Object.fromEntries(Object.entries(this));
   }
 }

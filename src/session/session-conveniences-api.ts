@@ -2,6 +2,7 @@
 import type { EntityTarget, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { StatementParameters } from './named-parameters.js';
 import type { Pagination } from './pagination.js';
+import type { RecordedQuery } from './recorded-queries.js';
 import type { EntityClass, GetOptions, Identifier } from './session-objects-api.js';
 
 /** A query of TypeORM's builder, or a class of entities for all of its rows. */
@@ -99,4 +100,11 @@ export interface SessionConveniences {
     parameters?: StatementParameters,
   ): AsyncIterableIterator<Row>;
   stream<Row = Record<string, unknown>>(query: SelectQueryBuilder<ObjectLiteral>): AsyncIterableIterator<Row>;
+  /**
+   * The statements that this session has sent, in the order of their answers; none without `recordQueries`. What failed is not
+   * among them, nor are BEGIN, COMMIT and ROLLBACK. They can be read after the session's end too.
+   *
+   * @returns Flask-SQLAlchemy's `get_recorded_queries()`, a copy
+   */
+  getRecordedQueries(): RecordedQuery[];
 }

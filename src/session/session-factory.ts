@@ -1,8 +1,9 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import { type BeginMode, type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
+import { type Engine, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
-import { currentScope, type Scope } from '../scope/index.js';
+import type { Scope } from '../scope/index.js';
+import { Binding } from './binding.js';
 import type { EndingOptions } from './ending.js';
 import {
   BEGIN_RULES,
@@ -15,13 +16,10 @@ import {
   type SessionFactoryOptions,
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
-import { type NotFound, notFoundError } from './not-found.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
-import type { SessionBinding } from './session-core.js';
-import { SESSION_RULES, type SessionOptions, type UnitOfWorkMode, type Warn } from './session-options.js';
-import { Transaction } from './transaction.js';
-import type { TransactionSettings } from './transaction-settings.js';
+import { SESSION_RULES, type SessionOptions } from './session-options.js';
+import type { Transaction } from './transaction.js';
 
 /**
  * Makes sessions.
@@ -159,75 +157,4 @@ export function sessionFactory(
   options?: SessionFactoryOptions,
 ): SessionFactory {
   return new SessionFactory(target, options);
-}
-
-/**
- * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
- * transaction needs is made at the first use.
- */
-class Binding implements SessionBinding, TransactionSettings {
-  constructor(
-    readonly engine: Engine,
-    private readonly settings: FactorySettings,
-    readonly scope: Scope | undefined,
-    private readonly enlist: (transaction: Transaction, session: object) => void,
-    private readonly ending: EndingOptions,
-  ) {}
-
-  get label(): string | undefined {
-    return this.settings.label;
-  }
-
-  get autobegin(): boolean {
-    return this.settings.autobegin ?? true;
-  }
-
-  get unitOfWork(): UnitOfWorkMode {
-    return this.settings.unitOfWork ?? 'session';
-  }
-
-  get autoflush(): boolean {
-    return this.settings.autoflush ?? true;
-  }
-
-  get expireOnCommit(): boolean {
-    return this.settings.expireOnCommit ?? false;
-  }
-
-  get isolation(): IsolationLevel | undefined {
-    return this.settings.isolation;
-  }
-
-  get readOnly(): boolean | undefined {
-    return this.settings.readOnly;
-  }
-
-  get begin(): BeginMode | undefined {
-    return this.settings.begin;
-  }
-
-  get unrepeatableReads(): boolean | undefined {
-    return this.settings.unrepeatableReads;
-  }
-
-  get notFound(): NotFound {
-    return this.settings.notFound ?? notFoundError;
-  }
-
-  get warn(): Warn {
-    return this.ending.warn;
-  }
-
-  get settleTimeoutMs(): number {
-    return this.ending.settleTimeoutMs;
-  }
-
-  start(session: object): Transaction {
-    const { scope } = this;
-    const transaction = new Transaction(this.engine, this);
-    if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
-    else this.enlist(transaction, session);
-    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
-    return transaction;
-  }
 }

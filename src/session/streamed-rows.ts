@@ -36,15 +36,21 @@ async function* rowsOf<Row>(
   const rows = await open();
   try {
     for await (const row of rows) yield row as Row;
+    // mysql2 says that rows have ended also where they were cut off.
+    if (!rows.readableEnded) refuse(transaction);
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-    transaction.refuseAfterEnd();
-    throw new TransactionClosedError(ENDED, { cause: error });
+    refuse(transaction);
   } finally {
     rows.destroy();
     // Whoever leaves the loop may send something next: the connection must be free by then.
     if (!rows.closed) await new Promise((resolve) => rows.once('close', resolve));
   }
+}
+
+function refuse(transaction: Transaction): never {
+  transaction.refuseAfterEnd();
+  throw new TransactionClosedError(ENDED);
 }
 
 const ENDED =

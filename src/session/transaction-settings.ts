@@ -1,5 +1,5 @@
 /** What a session's transaction is made with. */
-import type { BeginSettings } from '../engine/index.js';
+import type { BeginSettings, StatementRecorder } from '../engine/index.js';
 import type { Scope } from '../scope/index.js';
 import type { UnitOfWorkMode, Warn } from './session-options.js';
 
@@ -11,6 +11,8 @@ export interface TransactionSettings extends BeginSettings {
   readonly scope: Scope | undefined;
   /** Tells of something that nobody waits for. */
   readonly warn: Warn;
+  /** Told of the statements that are sent. */
+  readonly recorder: StatementRecorder;
   readonly unitOfWork: UnitOfWorkMode;
   readonly autoflush: boolean;
   readonly expireOnCommit: boolean;

@@ -1,7 +1,7 @@
 /** PAG: one page of what a query finds, as Flask-SQLAlchemy makes it. */
 import { NotFoundError, Pagination, type SessionBase } from 'nestjs-scoped-session';
 import { expect, it } from 'vitest';
-import { ALL_KINDS, onEach } from '../support/databases.js';
+import { ALL_KINDS, isSqlite, onEach } from '../support/databases.js';
 import { Address, User } from '../support/users.js';
 import { usersSession } from '../support/users-session.js';
 
@@ -48,7 +48,14 @@ onEach(ALL_KINDS, (database) => {
   it('PAG-01: the last page has the rest, and what it has is tracked', async () => {
     await more(test.session, 148);
     const page = await test.session.paginate(ordered(), { page: '8' });
-    expect(page).toMatchObject({ hasPrev: true, hasNext: false, prevNum: 7, nextNum: null, first: 141, last: 150 });
+    expect(page).toMatchObject({
+      hasPrev: true,
+      hasNext: false,
+      prevNum: 7,
+      nextNum: null,
+      first: 141,
+      last: 150,
+    });
     expect(page.items).toHaveLength(10);
     expect(test.state(page.items[0]!)).toBe('persistent');
     expect(await test.session.get(User, 141)).toBe(page.items[0]);
@@ -68,7 +75,7 @@ onEach(ALL_KINDS, (database) => {
       { perPage: -1 },
       { perPage: 'all' },
     ])
-      await expect(test.session.paginate(User, asked), JSON.stringify(asked)).rejects.toMatchObject(NOT_FOUND);
+      await expect(test.session.paginate(User, asked)).rejects.toMatchObject(NOT_FOUND);
     await expect(test.session.paginate(User, { page: 'abc' })).rejects.toBeInstanceOf(NotFoundError);
   });
 
@@ -152,7 +159,7 @@ onEach(ALL_KINDS, (database) => {
     expect(JSON.parse(JSON.stringify(page))).toMatchObject({
       page: 2,
       total: 25,
-      items: [{ id: 15, addresses: [{}, {}, {}] }, ...Array(9).fill({})],
+      items: [{ id: 15, addresses: [{}, {}, {}] }, ...Array.from({ length: 9 }, () => ({}))],
     });
   });
 
@@ -179,11 +186,15 @@ onEach(ALL_KINDS, (database) => {
     expect(test.session.has(page.items[0]!)).toBe(false);
   });
 
-  it('sees what was not flushed yet, and counts rows that it locks', async () => {
+  it.skipIf(isSqlite(database.kind))('locks the items, and counts them without a lock', async () => {
+    const page = await test.session.paginate(ordered().setLock('pessimistic_write'));
+    expect(page.total).toBe(2);
+    expect(test.recorder.rowStatements.map((sql) => sql.includes('FOR UPDATE'))).toEqual([true, false]);
+  });
+
+  it('sees what was not flushed yet', async () => {
     test.session.add(Object.assign(new User(), { name: 'three' }));
     expect(await test.session.paginate(ordered())).toMatchObject({ total: 3, last: 3 });
-    if (database.kind === 'mariadb' || database.kind === 'postgres')
-      expect(await test.session.paginate(ordered().setLock('pessimistic_write'))).toMatchObject({ total: 3 });
     await test.session.rollback();
   });
 

@@ -3,7 +3,9 @@ import { type IterPagesOptions, Pagination } from 'nestjs-scoped-session';
 import { expect, it } from 'vitest';
 
 function links(page: number, pages: number, options?: IterPagesOptions): string {
-  const made = new Pagination({ items: ['a'], page, perPage: 1, total: pages }, () => Promise.reject(new Error()));
+  const made = new Pagination({ items: ['a'], page, perPage: 1, total: pages }, () =>
+    Promise.reject(new Error()),
+  );
   return [...made.iterPages(options)].map((number) => number ?? '…').join(' ');
 }
 
