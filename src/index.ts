@@ -127,6 +127,7 @@ export {
   type Identifier,
   type IterPagesOptions,
   type MakeQuery,
+  type ModelsListener,
   type NotFound,
   type NotFoundOptions,
   type PaginateOptions,
@@ -150,7 +151,10 @@ export {
 } from './session/index.js';
 export {
   IdentityView,
+  MODEL_OPERATIONS,
   OBJECT_STATES,
+  type ModelChange,
+  type ModelOperation,
   type ObjectInspection,
   type ObjectState,
 } from './unit-of-work/index.js';

@@ -61,6 +61,7 @@ export const OPTIONS_OF_SESSIONS = [
   'autoflush',
   'expireOnCommit',
   'recordQueries',
+  'trackModifications',
 ] as const satisfies readonly (keyof SessionSettings)[];
 type OptionOfSessions = (typeof OPTIONS_OF_SESSIONS)[number];
 
@@ -114,6 +115,7 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   autoflush: SESSION_RULES.autoflush,
   expireOnCommit: SESSION_RULES.expireOnCommit,
   recordQueries: SESSION_RULES.recordQueries,
+  trackModifications: SESSION_RULES.trackModifications,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

@@ -9,6 +9,7 @@ import {
 import { currentScope, type Scope } from '../scope/index.js';
 import type { EndingOptions } from './ending.js';
 import type { FactorySettings } from './factory-options.js';
+import type { ModelSignals } from './model-signals.js';
 import { type NotFound, notFoundError } from './not-found.js';
 import { RecordedQueries, type RecordedQuery, recordedQueries } from './recorded-queries.js';
 import type { SessionBinding } from './session-core.js';
@@ -29,6 +30,7 @@ export class Binding implements SessionBinding, TransactionSettings {
     readonly scope: Scope | undefined,
     private readonly enlist: (transaction: Transaction, session: object) => void,
     private readonly ending: EndingOptions,
+    readonly signals: ModelSignals,
   ) {
     this.#recorded = recordedQueries(settings.recordQueries);
   }
@@ -55,6 +57,10 @@ export class Binding implements SessionBinding, TransactionSettings {
 
   get autoflush(): boolean {
     return this.settings.autoflush ?? true;
+  }
+
+  get trackModifications(): boolean {
+    return this.settings.trackModifications ?? false;
   }
 
   get expireOnCommit(): boolean {

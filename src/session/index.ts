@@ -33,6 +33,7 @@ export {
   type SessionUnitOfWork,
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
+export type { ModelsListener } from './model-signals.js';
 export type { NotFound } from './not-found.js';
 export { Pagination, type IterPagesOptions } from './pagination.js';
 export type {

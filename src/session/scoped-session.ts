@@ -4,6 +4,7 @@ import { readOptions, text } from '../engine/index.js';
 import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
+import type { ModelsListener } from './model-signals.js';
 import { passOn } from './pass-on.js';
 import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
 import { type RetryOptions, retryRule, withRetry } from './retry.js';
@@ -195,6 +196,28 @@ export class ScopedSession extends PassedOn {
   queryProperty<E extends ObjectLiteral>(make?: MakeQuery<E, unknown>): QueryProperty<unknown> {
     if (make !== undefined) requireFunction(make, 'The argument of queryProperty');
     return queryProperty<E, unknown>((owner) => this.query(owner), make ?? ((builder) => builder));
+  }
+
+  /**
+   * Calls `listener` before each COMMIT of these sessions with the objects that it is to store.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   * @see {@link SessionFactory.beforeModelsCommitted}
+   */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.beforeModelsCommitted(listener);
+  }
+
+  /**
+   * Calls `listener` after each COMMIT of these sessions with the objects that it has stored.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   * @see {@link SessionFactory.modelsCommitted}
+   */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.modelsCommitted(listener);
   }
 
   /** The session that `scope` has. @internal */

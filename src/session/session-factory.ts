@@ -16,6 +16,7 @@ import {
   type SessionFactoryOptions,
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
+import { ModelSignals, type ModelsListener } from './model-signals.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
 import { SESSION_RULES, type SessionOptions } from './session-options.js';
@@ -35,6 +36,7 @@ import type { Transaction } from './transaction.js';
 export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
+  readonly #signals = new ModelSignals();
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -91,7 +93,10 @@ export class SessionFactory {
     const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
     const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
     if (engine === undefined) return new sessionClass(undefined, info);
-    return new sessionClass(new Binding(engine, settings, scope, enlist, this.endingOptions), info);
+    return new sessionClass(
+      new Binding(engine, settings, scope, enlist, this.endingOptions, this.#signals),
+      info,
+    );
   }
 
   /** Warns when `session` is dropped while it holds a connection. @internal */
@@ -107,6 +112,29 @@ export class SessionFactory {
     const changed = readOptions('configure', options, FACTORY_RULES) as FactorySettings;
     this.#settings = checked({ ...this.#settings, ...changed });
     this.#endingOptions = endingOptionsOf(this.#settings);
+  }
+
+  /**
+   * Calls `listener` before each COMMIT with the objects that it is to store, each once with what became of it in all; with none
+   * it is not called. It is awaited, what it adds is stored too, and what it throws prevents the COMMIT. Of bulk operations,
+   * SQL and TypeORM's own writes it is not told. Flask-SQLAlchemy's `before_models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.beforeCommit(listener, this.#settings.trackModifications ?? false);
+  }
+
+  /**
+   * The same after each COMMIT; what `listener` throws is reported (`warn`) and changes nothing. Flask-SQLAlchemy's
+   * `models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.committed(listener, this.#settings.trackModifications ?? false);
   }
 
   /**

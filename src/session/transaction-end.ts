@@ -2,6 +2,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { Engine, TransactionRunner } from '../engine/index.js';
 import { suppress } from '../errors.js';
+import type { ModelChange } from '../unit-of-work/index.js';
 import type { NestedTransactions } from './nested-transactions.js';
 import type { Tracking } from './tracking.js';
 import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
@@ -44,14 +45,17 @@ export class TransactionEnd {
   async commit(options: CommitOptions): Promise<void> {
     const { state, settings } = this.transaction;
     const { flushes = true, expires = settings.expireOnCommit } = options;
+    let stored: readonly ModelChange[] = [];
     await this.#change('commit()', 'AfterTransactionCommit', async () => {
       state.refuseCommit();
       if (flushes) await this.#flushAll();
       const { isConnected, startedTracking } = this.transaction;
       if (isConnected) await this.#commit({ ...options, flushes });
       startedTracking?.work.committed(expires);
+      stored = startedTracking?.changes.list() ?? stored;
       return isConnected;
     });
+    await settings.signals.tellCommitted(stored, this.transaction.label, settings.warn);
   }
 
   /** Stores everything that is not stored yet, as the first half of a commit. */
@@ -94,7 +98,8 @@ export class TransactionEnd {
 
   /** The next transaction starts afresh. */
   over(): void {
-    const { nested, turns, state } = this.transaction;
+    const { nested, startedTracking, turns, state } = this.transaction;
+    startedTracking?.changes.clear();
     nested.closeAll();
     turns.endHandles();
     this.transaction.clearOptions();
@@ -102,12 +107,14 @@ export class TransactionEnd {
   }
 
   async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
-    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    const { engine, queryRunner, runner, settings, startedTracking, state, turns } = this.transaction;
     try {
       if (engine.hasSubscribers) {
         await beforeCommit(queryRunner);
         if (flushes === true) await this.#flushAll();
       }
+      const isTold = await settings.signals.tellBefore(startedTracking?.changes.list() ?? []);
+      if (isTold && flushes === true) await this.#flushAll();
       const { queue } = turns.block;
       if (!queue.isIdle) await queue.idle();
       runner.confirm();

@@ -67,7 +67,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
 
   /** Made when the session first tracks something. */
   get tracking(): Tracking {
-    return (this.#tracking ??= new Tracking(this, this.settings.autoflush));
+    return (this.#tracking ??= new Tracking(this, this.settings));
   }
 
   /** Undefined as long as the session tracks nothing. */
