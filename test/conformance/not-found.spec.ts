@@ -97,12 +97,23 @@ onEach(ALL_KINDS, (database) => {
 });
 
 describe('without a database', () => {
+  it('a fake session streams what it answers, and records nothing', async () => {
+    const { session, scopedSession: scoped, statements } = fakeSession(() => [{ n: 1 }, { n: 2 }]);
+    const rows: unknown[] = [];
+    for await (const row of scoped.stream('SELECT n FROM t WHERE n > :n', { n: 0 })) rows.push(row);
+    expect([rows, statements.length]).toEqual([[{ n: 1 }, { n: 2 }], 1]);
+    expect(session.getRecordedQueries()).toEqual([]);
+    expect(() => scoped.modelsCommitted(() => undefined)).not.toThrow();
+  });
+
   it('a fake session has getOr404', async () => {
     class Account {
       constructor(readonly id: number) {}
     }
     const { session } = fakeSession(undefined, { objects: [new Account(1)] });
     expect(await session.getOr404(Account, 1)).toEqual(new Account(1));
+    for (const asked of [session.paginate(Account), session.oneOr404(Account), session.firstOr404(Account)])
+      await expect(asked).rejects.toMatchObject({ code: 'SS_ERR_INVALID_OPTION' });
     await expect(session.getOr404(Account, 2, { description: 'x' })).rejects.toMatchObject({
       code: 'SS_ERR_NOT_FOUND',
       message: 'x',
