@@ -23,14 +23,14 @@ export class ModelSignals {
   async tellBefore(changes: readonly ModelChange[]): Promise<boolean> {
     if (changes.length === 0 || this.#before.size === 0) return false;
     // In their order. oxlint-disable-next-line no-await-in-loop
-    for (const listener of [...this.#before]) await listener(changes);
+    for (const listener of Array.from(this.#before)) await listener(changes);
     return true;
   }
 
   /** When nothing can be changed any more, what a listener throws is reported. */
   async tellCommitted(changes: readonly ModelChange[], label: string, warn: Warn): Promise<void> {
     if (changes.length === 0) return;
-    for (const listener of [...this.#after]) {
+    for (const listener of Array.from(this.#after)) {
       try {
         // In their order. oxlint-disable-next-line no-await-in-loop
         await listener(changes);

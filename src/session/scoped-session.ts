@@ -198,24 +198,12 @@ export class ScopedSession extends PassedOn {
     return queryProperty<E, unknown>((owner) => this.query(owner), make ?? ((builder) => builder));
   }
 
-  /**
-   * Calls `listener` before each COMMIT of these sessions with the objects that it is to store.
-   *
-   * @returns ends it
-   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
-   * @see {@link SessionFactory.beforeModelsCommitted}
-   */
+  /** `sessionFactory.beforeModelsCommitted`, of these sessions: told of what a COMMIT is to store; returns what ends it. */
   beforeModelsCommitted(listener: ModelsListener): () => void {
     return this.#factory.beforeModelsCommitted(listener);
   }
 
-  /**
-   * Calls `listener` after each COMMIT of these sessions with the objects that it has stored.
-   *
-   * @returns ends it
-   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
-   * @see {@link SessionFactory.modelsCommitted}
-   */
+  /** `sessionFactory.modelsCommitted`, of these sessions: told of what a COMMIT has stored; returns what ends it. */
   modelsCommitted(listener: ModelsListener): () => void {
     return this.#factory.modelsCommitted(listener);
   }
