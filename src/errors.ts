@@ -83,6 +83,16 @@ export class PendingRollbackError extends ScopedSessionError {
   readonly code = 'SS_ERR_PENDING_ROLLBACK';
 }
 
+/** A part that had joined the transaction failed, and whoever called it caught the error: the whole is not committed. */
+export class UnexpectedRollbackError extends ScopedSessionError {
+  readonly code = 'SS_ERR_UNEXPECTED_ROLLBACK';
+}
+
+/** A propagation needs a transaction and there is none, or forbids one and there is one. */
+export class PropagationError extends ScopedSessionError {
+  readonly code = 'SS_ERR_PROPAGATION';
+}
+
 /** A transaction runs already, and with other options than those asked for. */
 export class ConflictingTransactionOptionsError extends ScopedSessionError {
   readonly code = 'SS_ERR_CONFLICTING_TRANSACTION_OPTIONS';

@@ -3,11 +3,11 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nes
 import { LinkedList, withDeadline } from '../engine/index.js';
 import { DrainingError, ScopeAbortedError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
-import { Ending, type EndingOptions, type EndingWatch } from '../session/index.js';
+import { Ending, type EndingOptions, type ScopedSession, type WorkHost } from '../session/index.js';
 import { Databases, type UnitOfWorkSettings } from './databases.js';
 
 @Injectable()
-export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
+export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   readonly #active = new LinkedList<Ending>();
   /** Each application has its own: one may be mounted in another. A weak map would cost each request a garbage collection's work. */
   readonly #key = Symbol('unit of work');
@@ -19,6 +19,14 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
   #whenEmpty: () => void = () => undefined;
 
   constructor(@Inject(Databases) private readonly databases: Databases) {}
+
+  get owner(): Databases {
+    return this.databases;
+  }
+
+  get sources(): readonly ScopedSession[] {
+    return this.databases.scoped;
+  }
 
   /** How many units of work have not ended. */
   get count(): number {

@@ -1,17 +1,27 @@
 /** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
 import { withDeadline } from '../engine/index.js';
 import { CommitOutcomeUnknownError, UnfinishedWorkError } from '../errors.js';
+import { runWithScope } from '../scope/index.js';
 import type { Transaction } from './transaction.js';
 
 /** Ends a session for good: waits for what it was asked for, rolls back what is open. */
 export async function endTransaction(transaction: Transaction): Promise<void> {
-  const { state, settings } = transaction;
-  if (state.isEnded) return;
   try {
-    if (transaction.isConnected || !transaction.isIdle) {
+    if (!transaction.state.isEnded) await endOpen(transaction);
+  } finally {
+    await tellHooks(transaction);
+  }
+}
+
+async function endOpen(transaction: Transaction): Promise<void> {
+  const { state, settings, turns } = transaction;
+  try {
+    if (transaction.isConnected || !turns.isIdle) {
       await settle(transaction, settings.settleTimeoutMs);
+      const isForgotten = settings.scope?.outcome === 'committed' && transaction.hasWritten;
       state.seal();
       await transaction.rollback('the end of the scope', 'detached');
+      if (isForgotten) settings.warn(`${transaction.label}: ${FORGOTTEN}`);
     }
   } finally {
     state.end();
@@ -19,9 +29,19 @@ export async function endTransaction(transaction: Transaction): Promise<void> {
   }
 }
 
+const FORGOTTEN =
+  'writes were rolled back, for the unit of work was opened by another scoped session, which commits its own session only.';
+
+/** Outside of the unit of work, which has ended; its connection is back. */
+async function tellHooks({ startedHooks, state }: Transaction): Promise<void> {
+  if (startedHooks === undefined) return;
+  startedHooks.ended(state.fate);
+  await runWithScope(undefined, 'outer', () => startedHooks.tell());
+}
+
 /** Waits for what the work did not wait for; undefined where there is nothing. What does not settle in time is cut off. */
 export function settle(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
-  return transaction.settle() ? undefined : settleInTime(transaction, timeoutMs);
+  return transaction.turns.settle() ? undefined : settleInTime(transaction, timeoutMs);
 }
 
 async function settleInTime(transaction: Transaction, timeoutMs: number): Promise<void> {
@@ -32,7 +52,7 @@ async function settleInTime(transaction: Transaction, timeoutMs: number): Promis
       { outcome: 'rolledBack' },
     );
   try {
-    await withDeadline(transaction.settled(), timeoutMs, unfinished, () => undefined);
+    await withDeadline(transaction.turns.settled(), timeoutMs, unfinished, () => undefined);
   } catch (error) {
     const known = whatIsKnown(error as Error, [transaction]);
     cutShort(transaction, error);

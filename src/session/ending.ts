@@ -1,14 +1,15 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
 import { CommitOutcomeUnknownError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
-import { cutShort, refuseUnfinished, settle, whatIsKnown } from './end-of-transaction.js';
+import { commitAll } from './commit-all.js';
+import { cutShort, settle, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import type { SessionBase } from './session.js';
 import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import type { Transaction } from './transaction.js';
-import { storeAll, warnOfDropped, warnOfUnflushed } from './unstored-work.js';
+import { warnOfDropped } from './unstored-work.js';
 
 /**
  * How the work came out. `value`: it returned. `error`: it threw. `abandoned`: whoever waited was told a failure already.
@@ -231,19 +232,11 @@ export class Ending {
       return;
     }
     seal();
-    const kept = transactions.filter(({ state }) => state.rollbackOnly === undefined);
-    // All of them, before the first is committed: none is kept when one of them cannot be.
-    for (const transaction of kept) refuseUnfinished(transaction);
-    for (const { state } of kept) state.refuseSpoilt();
     const { storesByItself = true } = optionsOf(this.scope);
-    if (storesByItself) await storeAll(kept);
-    else warnOfUnflushed(kept, this.options.warnOnce ?? this.options.warn);
-    for (const transaction of kept) {
-      // One database after the other, in the order in which they were set up.
-      const lastCheck = (): void => refuseUnfinished(transaction);
-      // oxlint-disable-next-line no-await-in-loop
-      await transaction.commit({ lastCheck, flushes: storesByItself, expires: false });
-      this.scope.outcome = 'committed';
-    }
+    await commitAll(transactions, {
+      stores: storesByItself,
+      warn: this.options.warnOnce ?? this.options.warn,
+      committed: () => (this.scope.outcome = 'committed'),
+    });
   }
 }

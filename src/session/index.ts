@@ -16,9 +16,12 @@ export {
   type RepositoryMode,
   type ScopeOptions,
 } from './scope-options.js';
-export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
+export type { RunOptions } from './run-options.js';
+export { scopedSession } from './new-scoped-session.js';
+export { ScopedSession } from './scoped-session.js';
 export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
 export { SessionBase } from './session.js';
+export type { SessionHooks } from './session-hooks-api.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';
 export {
   type BulkInsertOptions,
@@ -55,5 +58,8 @@ export {
   type UnitOfWorkMode,
   type Warn,
 } from './session-options.js';
-export { type SessionPlace, SessionsOfScopes } from './session-places.js';
+export { type SessionPlace, SessionsOfScopes, type WorkHost } from './session-places.js';
+export { PROPAGATIONS, propagation, type Propagation } from './propagation.js';
+export { readTransactionalOptions, type TransactionalOptions } from './transactional.js';
+export { TransactionHooks } from './transaction-hooks.js';
 export { StatementResult } from './statement-result.js';

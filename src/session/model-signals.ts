@@ -1,6 +1,7 @@
 /** Tells listeners which objects a COMMIT stores: Flask-SQLAlchemy's signals of changed models. */
 import { InvalidOptionError, requireFunction } from '../errors.js';
 import type { ModelChange } from '../unit-of-work/index.js';
+import type { TransactionHooks } from './transaction-hooks.js';
 import type { Warn } from './session-options.js';
 
 /** Told of the objects that a COMMIT stores; what it returns is awaited. */
@@ -19,16 +20,21 @@ export class ModelSignals {
     return add(this.#after, listener, 'modelsCommitted', isOn);
   }
 
-  /** One after the other; what one throws prevents the COMMIT. Returns whether anybody was told. */
-  async tellBefore(changes: readonly ModelChange[]): Promise<boolean> {
-    if (changes.length === 0 || this.#before.size === 0) return false;
+  /** Tells the listeners of a transaction when its hooks are called. */
+  follow(hooks: TransactionHooks, stored: () => readonly ModelChange[], label: string, warn: Warn): void {
+    hooks.add('beforeCommit', () => this.#tellBefore(stored()), 0);
+    hooks.add('afterCommit', () => this.#tellCommitted(stored(), label, warn), 0);
+  }
+
+  /** One after the other; what one throws prevents the COMMIT. */
+  async #tellBefore(changes: readonly ModelChange[]): Promise<void> {
+    if (changes.length === 0) return;
     // In their order. oxlint-disable-next-line no-await-in-loop
     for (const listener of Array.from(this.#before)) await listener(changes);
-    return true;
   }
 
   /** When nothing can be changed any more, what a listener throws is reported. */
-  async tellCommitted(changes: readonly ModelChange[], label: string, warn: Warn): Promise<void> {
+  async #tellCommitted(changes: readonly ModelChange[], label: string, warn: Warn): Promise<void> {
     if (changes.length === 0) return;
     for (const listener of Array.from(this.#after)) {
       try {

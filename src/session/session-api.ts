@@ -11,6 +11,7 @@ import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
 import type { SessionConveniences } from './session-conveniences-api.js';
+import type { SessionHooks } from './session-hooks-api.js';
 import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
 
@@ -95,4 +96,5 @@ export interface SessionApi
     SessionLoading,
     SessionConveniences,
     SessionStatements,
-    SessionObjects {}
+    SessionObjects,
+    SessionHooks {}

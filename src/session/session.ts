@@ -111,6 +111,7 @@ export class SessionBase extends ConvenientSession implements SessionApi {
   async invalidate(): Promise<void> {
     this.#bound.refuseAfterEnd();
     this.#bound.discard(new Error('The session was invalidated.'));
+    await this.#bound.startedHooks?.tell();
   }
 
   setRollbackOnly(reason = 'setRollbackOnly() was called'): void {

@@ -19,9 +19,11 @@ import {
   trackingManager,
   UnitOfWork,
 } from '../unit-of-work/index.js';
-import type { TrackedObjects } from './nested-transactions.js';
 import type { Warn } from './session-options.js';
+import type { ModelSignals } from './model-signals.js';
+import type { TrackedObjects } from './tracked-objects.js';
 import type { TransactionState } from './transaction-state.js';
+import type { TransactionHooks } from './transaction-hooks.js';
 import type { Turns } from './turns.js';
 import { WorkBlock } from './work-block.js';
 
@@ -35,6 +37,7 @@ export interface TrackedTransaction {
   readonly storesByItself: boolean;
   readonly warn: Warn;
   readonly queryRunner: QueryRunner;
+  readonly hooks: TransactionHooks;
   /** A flush failed: what it did is rolled back at once. */
   undoFlush(error: unknown): Promise<void>;
 }
@@ -43,6 +46,8 @@ export interface TrackedTransaction {
 export interface TrackingSettings {
   readonly autoflush: boolean;
   readonly trackModifications: boolean;
+  /** Whoever is told of what a COMMIT stores. */
+  readonly signals: ModelSignals;
 }
 
 /** As many as SQLAlchemy allows. */
@@ -61,12 +66,16 @@ export class Tracking implements TrackedObjects {
 
   constructor(
     private readonly transaction: TrackedTransaction,
-    { autoflush, trackModifications }: TrackingSettings,
+    { autoflush, signals, trackModifications }: TrackingSettings,
   ) {
     const { queryRunner, savepoints } = transaction;
     const dataSource = dataSourceOf(queryRunner.manager);
     this.autoflush = autoflush;
-    this.changes = trackModifications ? new ChangeLog() : NO_CHANGES;
+    this.changes = trackModifications
+      ? new ChangeLog((stored) =>
+          signals.follow(transaction.hooks, stored, transaction.label, transaction.warn),
+        )
+      : NO_CHANGES;
     this.work = new UnitOfWork(dataSource, queryRunner);
     this.manager = trackingManager(dataSource, queryRunner);
     Object.assign(queryRunner, {

@@ -1,7 +1,6 @@
 /** What a session's transaction is made with. */
 import type { BeginSettings, StatementRecorder } from '../engine/index.js';
 import type { Scope } from '../scope/index.js';
-import type { ModelSignals } from './model-signals.js';
 import type { UnitOfWorkMode, Warn } from './session-options.js';
 import type { TrackingSettings } from './tracking.js';
 
@@ -15,8 +14,6 @@ export interface TransactionSettings extends BeginSettings, TrackingSettings {
   readonly warn: Warn;
   /** Told of the statements that are sent. */
   readonly recorder: StatementRecorder;
-  /** Whoever is told of what a COMMIT stores. */
-  readonly signals: ModelSignals;
   readonly unitOfWork: UnitOfWorkMode;
   readonly expireOnCommit: boolean;
   /** Milliseconds that the end waits for statements which nobody awaited. */

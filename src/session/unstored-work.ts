@@ -2,11 +2,11 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
-/** Of all databases, before the first is committed. */
-export async function storeAll(transactions: readonly Transaction[]): Promise<void> {
+/** Of all databases, before the first is committed: hooks are asked, and everything is stored. */
+export async function prepareAll(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
   for (const transaction of transactions) {
     // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
-    if (transaction.startedTracking !== undefined) await transaction.prepare();
+    await transaction.prepare(flushes);
   }
 }
 

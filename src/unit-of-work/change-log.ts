@@ -18,9 +18,8 @@ export interface Changes {
   opened(): void;
   released(number: number): void;
   rolledBackTo(number: number): void;
-  clear(): void;
-  /** One for each object, with what became of it in all. */
-  list(): ModelChange[];
+  /** The transaction is over; the next one starts afresh. */
+  ended(): void;
 }
 
 /** Where nobody is told. */
@@ -29,8 +28,7 @@ export const NO_CHANGES: Changes = {
   opened: () => undefined,
   released: () => undefined,
   rolledBackTo: () => undefined,
-  clear: () => undefined,
-  list: () => [],
+  ended: () => undefined,
 };
 
 type Frame = Map<object, ModelOperation>;
@@ -38,12 +36,20 @@ type Frame = Map<object, ModelOperation>;
 export class ChangeLog implements Changes {
   /** The transaction's own, and one for each open savepoint. */
   #frames: Frame[] = [new Map()];
+  #isBegun = false;
+
+  /** @param begun - told of the first flush of each transaction, and what tells what it has stored in all */
+  constructor(private readonly begun: (stored: () => ModelChange[]) => void) {}
 
   record({ created, changed, deleted }: FlushedWork): void {
     const frame = this.#frames.at(-1)!;
     for (const { entity } of created) note(frame, entity, 'insert');
     for (const { entity } of changed) note(frame, entity, 'update');
     for (const { entity } of deleted) note(frame, entity, 'delete');
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    const frames = this.#frames;
+    this.begun(() => listOf(frames));
   }
 
   opened(): void {
@@ -52,24 +58,29 @@ export class ChangeLog implements Changes {
 
   /** The savepoint number `number` (1 is the outermost) is kept, and those inside it. */
   released(number: number): void {
-    while (this.#frames.length > number) {
-      const frame = this.#frames.pop()!;
-      for (const [entity, operation] of frame) note(this.#frames.at(-1)!, entity, operation);
-    }
+    while (this.#frames.length > number) merge(this.#frames.at(-2)!, this.#frames.pop()!);
   }
 
   rolledBackTo(number: number): void {
     if (this.#frames.length > number) this.#frames.length = number;
   }
 
-  clear(): void {
+  ended(): void {
+    // Whoever is told afterwards has the old ones.
     this.#frames = [new Map()];
+    this.#isBegun = false;
   }
+}
 
-  list(): ModelChange[] {
-    this.released(1);
-    return [...this.#frames[0]!].map(([entity, operation]) => ({ entity, operation }));
-  }
+/** One for each object, with what became of it in all. */
+function listOf(frames: readonly Frame[]): ModelChange[] {
+  const all: Frame = new Map();
+  for (const frame of frames) merge(all, frame);
+  return [...all].map(([entity, operation]) => ({ entity, operation }));
+}
+
+function merge(frame: Frame, later: Frame): void {
+  for (const [entity, operation] of later) note(frame, entity, operation);
 }
 
 /** What two operations on one row are together. */
