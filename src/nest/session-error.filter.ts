@@ -16,6 +16,7 @@ import {
   ConnectionUnavailableError,
   DrainingError,
   NoResultFoundError,
+  NotFoundError,
   PoolTimeoutError,
   ScopeAbortedError,
   ScopedSessionError,
@@ -37,6 +38,7 @@ const STATUS_OF = [
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],
   [NoResultFoundError, HttpStatus.NOT_FOUND],
+  [NotFoundError, HttpStatus.NOT_FOUND],
   [StaleDataError, HttpStatus.CONFLICT],
 ] as const;
 

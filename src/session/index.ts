@@ -38,7 +38,18 @@ export {
 } from './session-objects-api.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export { watchPlainUse } from './plain-use.js';
+export type { ModelsListener } from './model-signals.js';
+export type { NotFound } from './not-found.js';
+export { Pagination, type IterPagesOptions } from './pagination.js';
+export type {
+  GetOr404Options,
+  NotFoundOptions,
+  PaginateOptions,
+  QueryOf,
+  SessionConveniences,
+} from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
+export { RecordedQuery } from './recorded-queries.js';
 export type { RetryOptions } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';

@@ -10,6 +10,7 @@ import type {
 import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
+import type { SessionConveniences } from './session-conveniences-api.js';
 import type { SessionHooks } from './session-hooks-api.js';
 import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
@@ -93,6 +94,7 @@ export interface SessionApi
     SessionTransactions,
     SessionUnitOfWork,
     SessionLoading,
+    SessionConveniences,
     SessionStatements,
     SessionObjects,
     SessionHooks {}

@@ -177,6 +177,23 @@ class FakeSession extends FakeObjectSession {
     throw unknown('a query builder');
   }
 
+  override async *stream<Row>(sql: unknown, parameters: StatementParameters = {}): AsyncGenerator<Row> {
+    if (typeof sql !== 'string') throw unknown('a query builder');
+    yield* this.#ask<Row>(sql, parameters).rows;
+  }
+
+  override async paginate(): Promise<never> {
+    throw unknown('paginate');
+  }
+
+  override async firstOr404(): Promise<never> {
+    throw unknown('firstOr404');
+  }
+
+  override async oneOr404(): Promise<never> {
+    throw unknown('oneOr404');
+  }
+
   async #query(sql: string, positional: unknown = []): Promise<unknown> {
     return this.#ask(sql, positional).rows;
   }
@@ -194,7 +211,7 @@ class FakeScopedSession extends ScopedSession {
   readonly #session: FakeSession;
 
   constructor(session: FakeSession) {
-    super(sessionFactory(), new FakePlace(session));
+    super(sessionFactory(undefined, { trackModifications: true }), new FakePlace(session));
     this.#session = session;
   }
 
