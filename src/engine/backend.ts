@@ -4,6 +4,8 @@ import type { EngineSettings } from './engine-options.js';
 import type { BeginMode, BeginSettings, IsolationLevel, TransactionOptions } from './isolation.js';
 import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
 import type { Patience } from './deadline.js';
+import type { ConnectionPool } from './pool.js';
+import type { Positions } from './positions.js';
 
 /** Databases that take the same SQL: MariaDB is of MySQL's family, better-sqlite3 and sql.js are of SQLite's. */
 export const DATABASE_FAMILIES = ['mysql', 'postgres', 'sqlite'] as const;
@@ -52,6 +54,10 @@ export interface Backend {
   createRunner(): QueryRunner;
   /** A connection, at once where one is free; else it waits as long as `patience` lasts. */
   obtain(holder: LeaseHolder, patience: Patience): DriverConnection | Promise<DriverConnection>;
+  /** A pool for each replica of the DataSource. */
+  readonly replicas?: readonly ConnectionPool[];
+  /** How replicas are found to have what was written; there where there are replicas. */
+  readonly positions?: Positions;
   /** A lease in the form in which the driver itself hands out a connection; it ends with what that form has for it. */
   handOut(lease: Lease): unknown;
   /** Begins to end, on the server, what runs on a connection that is about to be destroyed; returns at once. */

@@ -17,6 +17,10 @@ class Holding {
 export class Holders {
   readonly #held = new LinkedList<Holding>();
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   lend(connection: DriverConnection, label: string, owner: LeaseOwner): Lease {
     return new Lease(connection, this.#held.add(new Holding(label, owner)));
   }

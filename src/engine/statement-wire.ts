@@ -94,12 +94,13 @@ export class StatementWire {
     this.#rows = undefined;
   }
 
-  /** Waits for something that `giveUp` may end. */
-  waitFor<T>(arriving: Promise<T>, arrived: (value: T) => void): Promise<void> {
+  /** Waits for something that `giveUp` may end; what arrives after that is handed to `late`. */
+  waitFor<T>(arriving: Promise<T>, arrived: (value: T) => void, late: (value: T) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#underWay = reject;
       arriving.then(
         (value) => {
+          if (this.#underWay !== reject) return late(value);
           this.#settled(reject, undefined);
           arrived(value);
           resolve();

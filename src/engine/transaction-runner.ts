@@ -23,8 +23,6 @@ export class TransactionRunner implements TransactionUse {
   #wasSeenOpen = false;
   #hasWritten = false;
   #isAltered = false;
-  /** The begin that is under way; a connection that arrives for another one is handed back. */
-  #attempt: object | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -77,10 +75,9 @@ export class TransactionRunner implements TransactionUse {
     const { label, identity } = this.owner;
     this.#options = this.owner.transactionOptions();
     this.engine.refuseUnusable(this.#options);
-    const attempt = (this.#attempt = {});
     const { readOnly = false } = this.#options;
     const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
-    if (acquired instanceof Promise) return this.#arriving(acquired, attempt, label);
+    if (acquired instanceof Promise) return this.#arriving(acquired, label);
     this.#slot.lease = acquired;
     return undefined;
   }
@@ -91,12 +88,10 @@ export class TransactionRunner implements TransactionUse {
   }
 
   /** A pool may answer after the wait for it was given up: then the connection goes back. */
-  async #arriving(acquired: Promise<Lease>, attempt: object, label: string): Promise<void> {
+  async #arriving(acquired: Promise<Lease>, label: string): Promise<void> {
+    const arrived = (lease: Lease): void => void (this.#slot.lease = lease);
     try {
-      await this.#wire.waitFor(acquired, (lease) => {
-        if (this.#attempt === attempt) this.#slot.lease = lease;
-        else void lease.release();
-      });
+      await this.#wire.waitFor(acquired, arrived, (lease) => void lease.release());
     } catch (error) {
       throw couldNotBegin(label, error);
     }
@@ -121,7 +116,10 @@ export class TransactionRunner implements TransactionUse {
       throw error;
     }
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.#wasSeenOpen)) {
+      this.engine.servers.noteWrite(this.owner.identity);
+      this.owner.spoilt(ENDED_BY_STATEMENT);
+    }
     return result;
   }
 
@@ -176,9 +174,12 @@ export class TransactionRunner implements TransactionUse {
         await this.rollback();
         throw error;
       }
+      if (this.#hasWritten) this.engine.servers.noteWrite(this.owner.identity);
       this.#lose(error);
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
+    const noted = this.#hasWritten && this.engine.servers.noteCommit(this.owner.identity, this.#slot.lease);
+    if (noted instanceof Promise) await noted;
     try {
       await this.#giveBack();
     } catch (error) {
@@ -199,7 +200,6 @@ export class TransactionRunner implements TransactionUse {
 
   /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
   discard(reason: unknown): void {
-    this.#attempt = undefined;
     this.#wire.giveUp(this.#slot.lease, reason);
     this.#destroy();
   }
@@ -233,8 +233,8 @@ export class TransactionRunner implements TransactionUse {
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   #lose(error: unknown): void {
+    if (concernsOthers(classifyFailure(error))) this.#slot.lease?.invalidateOthers();
     this.#destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
   }
 
   #end(): Lease | undefined {

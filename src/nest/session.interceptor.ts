@@ -11,6 +11,7 @@ import { UnsupportedContextError } from '../errors.js';
 import { currentScope, runWithScope, Scope } from '../scope/index.js';
 import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
+import { nameClient } from './client-of.js';
 import { Databases } from './databases.js';
 import { endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
@@ -43,6 +44,7 @@ export class SessionInterceptor implements NestInterceptor {
     // Inside the work: options that come too late end it as any other error does.
     const work = (): Observable<unknown> => {
       if (isRead(context)) keepUnstored(ending.scope);
+      nameClient(ending.scope, context, this.databases.settings.readYourWrites);
       this.#configure(ending, plan);
       return next.handle();
     };

@@ -4,6 +4,7 @@ export { joinDataSource } from './joined-data-source.js';
 export type { StatementParameters } from './named-parameters.js';
 export { NestedTransaction } from './nested-transaction.js';
 export {
+  CLIENT_FOR_MS,
   COMMIT_MODES,
   commitMode,
   configureScope,
@@ -17,7 +18,13 @@ export {
   type ScopeOptions,
 } from './scope-options.js';
 export { ScopedSession, scopedSession, type RunOptions } from './scoped-session.js';
-export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
+export type {
+  SessionApi,
+  SessionObjects,
+  SessionReplicas,
+  SessionStatements,
+  SessionTransactions,
+} from './session-api.js';
 export { SessionBase } from './session.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';
 export {

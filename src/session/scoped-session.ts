@@ -20,12 +20,14 @@ import { startedTransactionOf } from './session-core.js';
 export interface RunOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
   /** What messages call the work. */
   readonly label?: string;
+  /** Whom the work is done for, by a short name: for 5 seconds it reads on replicas no later than what it wrote. */
+  readonly client?: string;
   /** Runs the work again when it failed and is known to have stored nothing; left out, it runs once. */
   readonly retry?: RetryOptions;
 }
 
 const { commit: _commit, repositories: _repositories, ...OF_WORK } = SCOPE_RULES;
-const RUN_RULES = { ...OF_WORK, label: text, retry: retryRule };
+const RUN_RULES = { ...OF_WORK, label: text, client: text, retry: retryRule };
 
 // The members are put on the prototype below; this gives them their types without writing them down again.
 const PassedOn = class {} as unknown as new () => SessionApi;
@@ -128,7 +130,7 @@ export class ScopedSession extends PassedOn {
    * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
    *
    * @param fn - the work; gets the session, and so does everything it calls
-   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
+   * @param options - `label`, `client`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
    *   called again, in a new scope with a new session, after a failure that left nothing behind
    * @returns what `fn` returns, after the COMMIT was acknowledged
    * @throws what `fn` throws, else what the commit throws, in the last attempt; `SS_ERR_INVALID_OPTION`

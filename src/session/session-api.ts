@@ -53,6 +53,23 @@ export interface SessionTransactions {
   setRollbackOnly(reason?: string): void;
 }
 
+/** Reads on replicas that are not to be older than what was written. */
+export interface SessionReplicas {
+  /**
+   * Where the last write of this unit of work, or of its client, stands in the primary's log: GTIDs or an LSN. Undefined before
+   * there is one, and without replicas or `replicaWaitMs`. A client may carry it to another instance of the application.
+   */
+  readonly writePosition: string | undefined;
+  /**
+   * `readOnly` transactions of this unit of work that begin from now on see what was written up to `position`: on a replica that
+   * has it within `replicaWaitMs`, else on the primary.
+   *
+   * @param position - a `writePosition`; what comes from a client is checked for its form
+   * @throws `SS_ERR_INVALID_PARAMETER` for a text that is none
+   */
+  readAfter(position: string): void;
+}
+
 /** SQL by hand. */
 export interface SessionStatements {
   /**
@@ -88,4 +105,10 @@ export interface SessionObjects {
 
 /** Everything that `@Session()` gives and that `ScopedSession` passes on. */
 export interface SessionApi
-  extends SessionTransactions, SessionUnitOfWork, SessionLoading, SessionStatements, SessionObjects {}
+  extends
+    SessionTransactions,
+    SessionReplicas,
+    SessionUnitOfWork,
+    SessionLoading,
+    SessionStatements,
+    SessionObjects {}
