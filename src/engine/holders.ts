@@ -21,8 +21,13 @@ export class Holders {
     return this.#held.size;
   }
 
-  lend(connection: DriverConnection, label: string, owner: LeaseOwner): Lease {
-    return new Lease(connection, this.#held.add(new Holding(label, owner)));
+  lend(
+    connection: DriverConnection,
+    label: string,
+    owner: LeaseOwner,
+    server?: { invalidate(): void },
+  ): Lease {
+    return new Lease(connection, this.#held.add(new Holding(label, owner)), server);
   }
 
   /** Whether `owner` and the units of work around it hold `count` connections. */

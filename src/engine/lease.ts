@@ -37,8 +37,6 @@ export interface DriverConnection {
   run(sql: string): Promise<unknown>;
   giveBack(): Promise<void> | void;
   destroy(): void;
-  /** All others to the same server must be expected to be lost too. */
-  invalidateOthers?(): void;
 }
 
 /** Where a unit of work keeps its lease; knows nobody, so that it may outlive a session that was forgotten. */
@@ -54,6 +52,7 @@ export class Lease {
   constructor(
     connection: DriverConnection,
     private readonly ended: () => void,
+    private readonly server?: { invalidate(): void },
   ) {
     this.#connection = connection;
   }
@@ -85,7 +84,7 @@ export class Lease {
 
   /** Replaces every connection that was opened to the same server until now. */
   invalidateOthers(): void {
-    this.#connection?.invalidateOthers?.();
+    if (this.#connection !== undefined) this.server?.invalidate();
   }
 
   // A second release must not free the connection of whoever holds it now: after the first there is none here.

@@ -9,6 +9,8 @@ import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
 interface Source {
   obtain(holder: LeaseHolder, patience: Patience): DriverConnection | Promise<DriverConnection>;
   counters(): PoolCounters;
+  /** A connection was lost: the others must be expected to be lost too. */
+  invalidate(): void;
 }
 
 /** Whoever a unit of work leases from. */
@@ -38,11 +40,11 @@ export class Lending implements Lender {
     const timedOut = (): Error =>
       this.#holders.timeout(holder, performance.now() - since, this.source.counters());
     const obtained = this.source.obtain(holder, { timeoutMs, timedOut });
-    // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
+    // On their own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
     const { label, owner } = holder;
     return obtained instanceof Promise
-      ? obtained.then((connection) => this.#holders.lend(connection, label, owner))
-      : this.#holders.lend(obtained, label, owner);
+      ? obtained.then((connection) => this.#holders.lend(connection, label, owner, this.source))
+      : this.#holders.lend(obtained, label, owner, this.source);
   }
 
   #refuseSelfDeadlock(holder: LeaseHolder): void {

@@ -25,7 +25,6 @@ export interface PhysicalConnection {
 interface Lender {
   giveBack(connection: PooledConnection): Promise<void> | void;
   discard(connection: PooledConnection): void;
-  invalidate(): void;
 }
 
 /** A connection of the pool, lent to one holder at a time. */
@@ -56,9 +55,5 @@ export class PooledConnection implements DriverConnection {
 
   destroy(): void {
     this.lender.discard(this);
-  }
-
-  invalidateOthers(): void {
-    this.lender.invalidate();
   }
 }

@@ -19,7 +19,7 @@ export interface Awaited {
 
 /** A replica at this moment. */
 export interface ReplicaStatus extends PoolCounters {
-  /** It could not be reached, and is left alone for `replicaRetryMs`. */
+  /** It could not be reached, or a connection to it was lost; it is left alone for `replicaRetryMs`. */
   readonly isDown: boolean;
 }
 
@@ -35,6 +35,7 @@ export class Replica {
     this.#lending = new Lending({
       obtain: (_holder, patience) => pool.obtain(patience),
       counters: () => pool.counters(),
+      invalidate: () => this.#leaveAlone(),
     });
   }
 
@@ -88,8 +89,13 @@ export class Replica {
     // Whose connections are lent is busy; who lends none in all that time does not answer.
     if (isTimeout && this.#lending.isInUse) return undefined;
     if (!isTimeout && !concernsOthers(classifyFailure(error))) throw error;
+    this.#leaveAlone();
+    return undefined;
+  }
+
+  /** Who comes next is better served elsewhere, until there was time to recover. */
+  #leaveAlone(): void {
     this.#downUntil = performance.now() + this.retryMs();
     this.pool.invalidate();
-    return undefined;
   }
 }
