@@ -45,6 +45,8 @@ export async function checkInvariants(place: Place, watched: readonly Watched[])
 /** I1: all connections are back, nobody waits. What the driver's own pool has lent is what ours has at rest. */
 async function poolIsFull(dataSource: DataSource): Promise<void> {
   const all = (): PoolState[] => driverPools(dataSource);
+  // SQLite has none.
+  if (all().length === 0) return;
   await waitUntil('I1: the pool is full', () => {
     const { idle, total } = enginePools(dataSource);
     const lent = all().reduce((sum, pool) => sum + pool.total - pool.free, 0);
