@@ -128,6 +128,31 @@ describe('a replica that does not answer (SIGSTOP)', () => {
   });
 });
 
+it('F133: what is set on a server is there to the end of the transaction, and not promised behind it', async () => {
+  const own = sessionFactory(await open()).create({ readOnly: true });
+  await own.execute('SET @tenant = 7');
+  expect(Number(await own.scalar('SELECT @tenant'))).toBe(7);
+  await own.commit();
+  expect(await own.scalar('SELECT @tenant')).toBeNull();
+  await own.execute('SET @tenant = NULL');
+  await own.close();
+});
+
+it('statements that are given up on two servers at once are ended on both', async () => {
+  const engine = await open({ statementTimeoutMs: 200 });
+  const sessions = sessionFactory(engine);
+  const endless = 'SELECT SLEEP(3600)';
+  const all = [FIRST, SECOND, PRIMARY].map((server) => sessions.create({ readOnly: server !== PRIMARY }));
+  const work = await Promise.allSettled(all.map((one) => one.execute(endless)));
+  expect(work.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  await Promise.all(all.map((one) => one.close()));
+  for (const { port } of [database.primary, ...database.replicas])
+    await waitUntil('the server has ended it', async () => {
+      const running = `SELECT id FROM information_schema.processlist WHERE info = '${endless}'`;
+      return (await askServer(port, running)).length === 0;
+    });
+});
+
 it('a pool that is lent out is busy, not down: the next one serves, then the primary', async () => {
   const engine = await open({ poolSize: 1, maxOverflow: 0, poolTimeoutMs: 200 });
   const sessions = sessionFactory(engine);
