@@ -129,8 +129,7 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     dispose: closeWithDriver(dataSource, {
       close: () => {
         for (const one of [pool, ...replicas]) one.close();
-        if (servers === undefined) return undefined;
-        return Promise.all([servers.primary, ...servers.replicas].map((server) => server.close()));
+        return servers?.close();
       },
     }),
   };

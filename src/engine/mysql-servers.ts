@@ -1,7 +1,4 @@
-/**
- * The servers of a replicated MySQL DataSource, each through a pool of mysql2 that is ours: the cluster in which TypeORM has them
- * drops a server for good after five failed connects.
- */
+/** The servers of a replicated MySQL DataSource, each through a pool of mysql2 that is ours and forgets no server. */
 import type { DataSource } from 'typeorm';
 import { replicationOf } from './replication.js';
 
@@ -19,22 +16,31 @@ interface ConnectingDriver<Raw> {
 
 export interface MysqlServer<Raw> {
   connect(): Promise<Raw>;
-  close(): Promise<void> | void;
+  close(): Promise<void>;
 }
 
 export interface MysqlServers<Raw> {
   readonly primary: MysqlServer<Raw>;
   readonly replicas: readonly MysqlServer<Raw>[];
+  close(): Promise<unknown>;
 }
 
-/** Undefined where the DataSource has one server, which TypeORM keeps in a pool. */
+/**
+ * Undefined where the DataSource has one server, which TypeORM keeps in a pool. Several it keeps in mysql2's cluster, which drops
+ * a server for good after five connects that failed.
+ */
 export function mysqlServers<Raw>(dataSource: DataSource): MysqlServers<Raw> | undefined {
   const replication = replicationOf(dataSource);
   if (replication === undefined) return undefined;
   const driver = dataSource.driver as unknown as ConnectingDriver<Raw>;
   const server = (credentials: object): MysqlServer<Raw> =>
     new PooledServer(driver, () => driver.createConnectionOptions(dataSource.options, credentials));
-  return { primary: server(replication.master), replicas: replication.slaves.map(server) };
+  const [primary, replicas] = [server(replication.master), replication.slaves.map(server)];
+  return {
+    primary,
+    replicas,
+    close: () => Promise.all([primary, ...replicas].map((one) => one.close())),
+  };
 }
 
 class PooledServer<Raw> implements MysqlServer<Raw> {
@@ -57,10 +63,9 @@ class PooledServer<Raw> implements MysqlServer<Raw> {
   }
 
   /** A DataSource that is connected again begins with a new one. */
-  close(): Promise<void> | void {
+  async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;
-    if (pool === undefined) return undefined;
-    return new Promise((resolve) => pool.end(() => resolve()));
+    if (pool !== undefined) await new Promise<void>((resolve) => pool.end(() => resolve()));
   }
 }

@@ -1,4 +1,4 @@
-/** Positions in a primary's log: what was committed is on a replica once it has come so far. Backends know the words. */
+/** Positions in a primary's log: what was committed is on a replica once it has come so far. */
 
 export interface Positions {
   /** The position behind what was just committed on `connection`; undefined where the server keeps no log. */

@@ -1,4 +1,4 @@
-/** Places in PostgreSQL's write-ahead log. It has no statement that waits for one, so that a replica is asked until it is there. */
+/** Places in PostgreSQL's write-ahead log: no statement waits for one, so that a replica is asked until it is there. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Positions } from './positions.js';
 

@@ -1,11 +1,10 @@
 /** One replica: a pool of its own, and a rest from being asked after nobody could reach it. */
 import { PoolTimeoutError, SelfDeadlockError } from '../errors.js';
-import type { PoolCounters } from './backend.js';
+import type { PoolCounters, ReplicaPool } from './backend.js';
 import { withDeadline } from './deadline.js';
 import { classifyFailure, concernsOthers } from './failures.js';
 import type { Lease, LeaseHolder } from './lease.js';
 import { Lending } from './lending.js';
-import type { ConnectionPool } from './pool.js';
 import type { Positions } from './positions.js';
 
 /** What a server has to answer in, beyond the time that it was asked to wait. */
@@ -28,7 +27,7 @@ export class Replica {
   #downUntil = -Infinity;
 
   constructor(
-    private readonly pool: ConnectionPool,
+    private readonly pool: ReplicaPool,
     private readonly positions: Positions,
     private readonly retryMs: () => number,
   ) {

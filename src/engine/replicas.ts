@@ -36,12 +36,10 @@ export class Replicas implements Lender {
     const since = performance.now();
     const lent = first.acquire(holder, half(timeoutMs));
     if (lent !== undefined && !(lent instanceof Promise)) return lent;
-    const next = (): Lease | Promise<Lease> => {
-      // 0 waits for nobody else.
-      const leftMs = timeoutMs && Math.max(1, Math.ceil(timeoutMs - (performance.now() - since)));
-      return this.#anyOf(others, holder, leftMs);
-    };
-    return lent === undefined ? next() : lent.then((lease) => lease ?? next());
+    // 0 waits for nobody else.
+    const leftMs = (): number => timeoutMs && Math.max(1, Math.ceil(timeoutMs - (performance.now() - since)));
+    if (lent === undefined) return this.#anyOf(others, holder, leftMs());
+    return lent.then((lease) => lease ?? this.#anyOf(others, holder, leftMs()));
   }
 
   /** One is waited for, and no other: they would be as far behind. */

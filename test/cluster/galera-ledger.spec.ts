@@ -32,14 +32,14 @@ describe.skipIf(noGalera !== undefined)('a Galera cluster under load', () => {
     const sessions = [await at(0), await at(1), await at(2)];
     const ledger = await Ledger.open(database, sessions[0]!);
     await cluster.synced();
-    let isOver = false;
+    const over = new AbortController();
     let retried = 0;
     const told = sessions.map(() => 0);
     const client = async (node: number, seed: number): Promise<void> => {
       const random = new SeededRandom(seed);
       const session = sessions[node]!;
       const retry = { times: 20, on: countRetries };
-      while (!isOver) {
+      while (!over.signal.aborted) {
         // One transfer after the other. oxlint-disable-next-line no-await-in-loop
         const answer = await ledger.transfer({ session, random: () => random.next(), retry });
         if (answer === 'ok') told[node]! += 1;
@@ -68,7 +68,7 @@ describe.skipIf(noGalera !== undefined)('a Galera cluster under load', () => {
       await cluster.nodes[VICTIM]!.restart();
       await waitUntil('it serves again', () => told[VICTIM]! > atDeath[VICTIM]! + 5, 30_000);
       await waitUntil('the time is over', () => performance.now() > until, SECONDS * 1_000);
-      isOver = true;
+      over.abort();
       await Promise.all(clients);
       await cluster.synced();
       expect(await ledger.wrong()).toEqual([]);
@@ -83,7 +83,7 @@ describe.skipIf(noGalera !== undefined)('a Galera cluster under load', () => {
         { cause: error },
       );
     } finally {
-      isOver = true;
+      over.abort();
       await Promise.allSettled(clients);
     }
   }, 120_000);

@@ -32,7 +32,7 @@ describe.skipIf(noGalera !== undefined)('a Galera cluster', () => {
   const add = (session: SessionBase, cents: number): Promise<unknown> =>
     session.execute('UPDATE account SET cents = cents + :cents WHERE id = 1', { cents });
   const cents = async (): Promise<number> =>
-    Number((await database.ask<{ cents: number }>('SELECT cents FROM account'))[0]!.cents);
+    Number((await database.ask<{ cents: string }>('SELECT cents FROM account'))[0]!.cents);
 
   beforeEach(async () => {
     await database.ask('DROP TABLE IF EXISTS account');

@@ -83,14 +83,14 @@ export async function askReplicas(dataSource: DataSource, sql: string): Promise<
   if (!hasEngine(dataSource)) return [];
   const engine = engineOf(dataSource);
   const count = engine.replicas().reduce((sum, { total, isDown }) => sum + (isDown ? 0 : total), 0);
-  const asked = Array.from({ length: count }, () =>
+  const asked = Array.from({ length: count }, async () =>
     engine.acquire({ label: 'a check', owner: {}, readOnly: true }),
   );
   const leases = await Promise.all(asked);
   try {
     return await Promise.all(leases.map(async ({ raw }) => asOfPrimary(await ask(raw as Raw, sql))));
   } finally {
-    await Promise.all(leases.map((lease) => lease.release()));
+    await Promise.all(leases.map(async (lease) => lease.release()));
   }
 }
 

@@ -102,7 +102,7 @@ async function placeOfNode(): Promise<NodePlace> {
   const directory = temporaryDirectory(user);
   mkdirSync(`${directory}/data`);
   if (user !== undefined) chownSync(`${directory}/data`, user.uid, user.gid);
-  return { directory, port: port!, group: group!, copy: copy!, missed: missed! };
+  return { directory, port, group, copy, missed };
 }
 
 function install(directory: string): void {

@@ -4,8 +4,15 @@ import type { DataSourceOptions } from 'typeorm';
 import { type TestDatabase, useDatabase } from './databases.js';
 import { askServer } from './mariadb-admin.js';
 import { ownMysqlServer } from './mariadb-server.js';
-import type { PrivateServer } from './private-server.js';
+import { findProgram, type PrivateServer } from './private-server.js';
 import { waitUntil } from './wait-until.js';
+
+/** Why there can be no replicas here: their words are MariaDB's. */
+export const noReplicas = findProgram(['mariadbd']) === undefined ? 'not found: mariadbd' : undefined;
+if (noReplicas !== undefined)
+  console.warn(
+    `SKIPPED: the tests on MariaDB replicas do not run, ${noReplicas} (Debian: apt install mariadb-server-core).`,
+  );
 
 export interface ReplicatedMariadb extends TestDatabase {
   readonly primary: PrivateServer;

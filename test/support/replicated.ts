@@ -1,7 +1,4 @@
-/**
- * A DataSource with a replica that never catches up: another database on the same server. What is read there is older than what
- * was written, and no clock decides about that.
- */
+/** A DataSource with a replica that never catches up: another database on the same server, and no clock decides about it. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { TestDatabase } from './databases.js';
@@ -24,16 +21,15 @@ export function useStaleReplica(database: TestDatabase): StaleReplica {
   const kind = database.kind as keyof typeof TABLE;
   const primary = (): Address => database.options() as unknown as Address;
   const replica = (): Address => ({ ...primary(), database: `${database.user}_old` });
-  const options = (more: object = {}, replicas = 1): DataSourceOptions =>
-    ({
-      type: kind,
-      // What tells applications under test that it is this one.
-      database: database.user,
-      entities: [Note],
-      ...(kind === 'postgres' && { installExtensions: false }),
-      replication: { master: primary(), slaves: Array.from({ length: replicas }, replica) },
-      ...more,
-    }) as unknown as DataSourceOptions;
+  const options = (more: object = {}, replicas = 1): DataSourceOptions => ({
+    type: kind,
+    // What tells applications under test that it is this one.
+    database: database.user,
+    entities: [Note],
+    ...(kind === 'postgres' && { installExtensions: false }),
+    replication: { master: primary(), slaves: Array.from({ length: replicas }, replica) },
+    ...more,
+  });
 
   beforeAll(async () => {
     const name = `${database.user}_old`;
@@ -71,7 +67,7 @@ async function asOwner(
     ...place,
     type: kind,
     installExtensions: false,
-  } as never).initialize();
+  }).initialize();
   for (const sql of statements) await dataSource.query(sql);
   await dataSource.destroy();
 }
