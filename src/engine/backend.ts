@@ -34,6 +34,9 @@ export type StatementSender = (
   reject: (error: unknown) => void,
 ) => void;
 
+/** Where rows come from that are read one by one: the driver streams them, a cursor is asked, or the whole answer is there. */
+export type RowSource = 'driver' | 'cursor' | 'answer';
+
 /** What a backend is made of. */
 export interface BackendNeeds {
   readonly dataSource: DataSource;
@@ -72,6 +75,7 @@ export interface Backend {
   invalidate(): void;
   /** A shorter way than the runner's own, for statements that no subscriber listens to; null where there is none. */
   readonly sender: StatementSender | null;
+  readonly rowSource: RowSource;
   counters(): PoolCounters;
   /** The statements that begin a transaction, the last of which opens it; none where the next statement does. */
   beginStatements(connection: unknown, options: BeginSettings): readonly string[];

@@ -115,6 +115,7 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     handOut,
     cancel: (connection) => canceller.cancel(connection as CancellableConnection),
     invalidate: () => pool.invalidate(),
+    rowSource: 'driver',
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
     beginStatements: (connection, options) =>

@@ -117,6 +117,7 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     handOut,
     cancel: (connection) => cancelStatement(connection as CancellableClient),
     invalidate: () => pool.invalidate(),
+    rowSource: 'cursor',
     sender: null,
     counters: () => pool.counters(),
     beginStatements: (_connection, options) => beginStatements(options, settings().isolation),

@@ -9,8 +9,11 @@ import { classifyCommitFailure, classifyFailure, concernsOthers } from './failur
 import { hideValues } from './hidden-values.js';
 import type { BeginSettings } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
+import { Leasing } from './leasing.js';
+import { OpenRows } from './open-rows.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { NO_RECORDER, type StatementRecorder } from './statement-recorder.js';
 import { StatementWire } from './statement-wire.js';
 import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
 
@@ -18,7 +21,8 @@ export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
   readonly #wire: StatementWire;
   readonly #slot: LeaseSlot;
-  #options: BeginSettings = {};
+  readonly #leasing: Leasing;
+  #rows: OpenRows | undefined;
   #isBegun = false;
   #wasSeenOpen = false;
   #hasWritten = false;
@@ -27,10 +31,12 @@ export class TransactionRunner implements TransactionUse {
   constructor(
     private readonly engine: Engine,
     private readonly owner: RunnerOwner,
+    private readonly recorder: StatementRecorder = NO_RECORDER,
   ) {
     this.#slot = owner.leaseSlot;
     this.runner = engine.createSessionRunner(this, owner);
     this.#wire = new StatementWire(engine, this.runner, owner);
+    this.#leasing = new Leasing(engine, owner, this.runner, this.#wire);
   }
 
   get isAtHand(): boolean {
@@ -47,15 +53,15 @@ export class TransactionRunner implements TransactionUse {
   }
 
   get options(): BeginSettings {
-    return this.#options;
+    return this.#leasing.options;
   }
 
   /** Leases a connection and begins, unless that is done already. */
   async begin(): Promise<void> {
     if (this.#isBegun) return;
-    await this.#lease();
+    await this.#leasing.lease();
     try {
-      for (const sql of this.engine.backend.beginStatements(this.connection, this.#options)) {
+      for (const sql of this.engine.backend.beginStatements(this.connection, this.options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
         const result = await this.#raw(sql);
         this.engine.backend.refuseUnsafe(result.raw);
@@ -69,44 +75,23 @@ export class TransactionRunner implements TransactionUse {
     }
   }
 
-  /** At once where a connection is free; a connection that is held stays. */
-  #lease(): Promise<void> | undefined {
-    if (this.#slot.lease !== undefined) return undefined;
-    const { label, identity } = this.owner;
-    this.#options = this.owner.transactionOptions();
-    this.engine.refuseUnusable(this.#options);
-    const { readOnly = false } = this.#options;
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
-    if (acquired instanceof Promise) return this.#arriving(acquired, label);
-    this.#slot.lease = acquired;
-    return undefined;
-  }
-
   /** With `firstWrite`, what only reads may be sent before the transaction. */
   #mayPrecede(sql: string): boolean {
-    return this.#options.begin === 'firstWrite' && onlyReads(sql);
-  }
-
-  /** A pool may answer after the wait for it was given up: then the connection goes back. */
-  async #arriving(acquired: Promise<Lease>, label: string): Promise<void> {
-    const arrived = (lease: Lease): void => void (this.#slot.lease = lease);
-    try {
-      await this.#wire.waitFor(acquired, arrived, (lease) => void lease.release());
-    } catch (error) {
-      throw couldNotBegin(label, error);
-    }
+    return this.options.begin === 'firstWrite' && onlyReads(sql);
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const leasing = this.#lease();
+    const leasing = this.#leasing.lease();
     if (leasing !== undefined) await leasing;
     if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
-    this.#wire.refuseBehindStream();
+    const closing = this.#rows?.refuse();
+    if (closing !== undefined) await closing;
     this.#hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
     this.#isAltered ||= setsAutocommit(sql, family);
+    const sent = this.recorder.sent(sql, parameters);
     let result: QueryResult;
     try {
       result = await this.#raw(sql, parameters);
@@ -115,6 +100,7 @@ export class TransactionRunner implements TransactionUse {
       this.#judge(error, ends);
       throw error;
     }
+    sent.answered();
     const told = this.#believe(result);
     if (ends || (told === 'none' && this.#wasSeenOpen)) {
       this.engine.servers.noteWrite(this.owner.identity);
@@ -143,6 +129,7 @@ export class TransactionRunner implements TransactionUse {
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
+    void this.#rows?.refuse();
     if (!this.#isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
     if (this.#slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
@@ -151,13 +138,31 @@ export class TransactionRunner implements TransactionUse {
     if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
-  /** Begins, then hands out TypeORM's stream. */
+  /** Sends a statement whose rows are read one by one; as long as they are, nothing else is sent. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    await this.#lease();
-    if (!this.#mayPrecede(given[0])) await this.begin();
-    const rows = await this.#wire.stream(...given);
-    rows.once('error', (error) => this.#judge(error, false));
-    return rows;
+    const [sql] = given;
+    const { rowSource } = this.engine.backend;
+    await this.#leasing.lease();
+    // A cursor lives in a transaction.
+    if (rowSource === 'cursor' || !this.#mayPrecede(sql)) await this.begin();
+    this.#rows ??= new OpenRows(rowSource, this.#wire, this.owner.label);
+    await this.#rows.refuse();
+    this.#hasWritten ||= isWrite(sql);
+    const sent = this.recorder.sent(sql, given[1]);
+    const { lease } = this.#slot;
+    const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
+      if (this.#slot.lease !== lease) throw new SessionClosedError(this.owner.label);
+      return this.#raw(text, values);
+    };
+    try {
+      const rows = await this.#rows.open(send, given);
+      rows.once('error', (error) => this.#judge(error, false));
+      rows.once('close', () => void (rows.errored ?? sent.answered()));
+      return rows;
+    } catch (error) {
+      this.#judge(error, false);
+      throw error;
+    }
   }
 
   /**
@@ -168,6 +173,7 @@ export class TransactionRunner implements TransactionUse {
    */
   async commit(): Promise<void> {
     try {
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('COMMIT');
     } catch (error) {
       if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
@@ -178,8 +184,7 @@ export class TransactionRunner implements TransactionUse {
       this.#lose(error);
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
-    const noted = this.#hasWritten && this.engine.servers.noteCommit(this.owner.identity, this.#slot.lease);
-    if (noted instanceof Promise) await noted;
+    if (this.#hasWritten) await this.engine.servers.noteCommit(this.owner.identity, this.#slot.lease);
     try {
       await this.#giveBack();
     } catch (error) {
@@ -191,17 +196,20 @@ export class TransactionRunner implements TransactionUse {
   async rollback(): Promise<void> {
     if (this.#slot.lease === undefined) return;
     try {
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('ROLLBACK');
       await this.#giveBack();
     } catch {
-      this.#destroy();
+      this.#end()?.destroy();
     }
   }
 
   /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
   discard(reason: unknown): void {
+    this.#leasing.giveUp();
     this.#wire.giveUp(this.#slot.lease, reason);
-    this.#destroy();
+    void this.#rows?.end(reason);
+    this.#end()?.destroy();
   }
 
   #judge(error: unknown, ends: boolean): void {
@@ -222,28 +230,21 @@ export class TransactionRunner implements TransactionUse {
 
   async #giveBack(): Promise<void> {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.engine.backend.endStatements(this.#options)) await this.#raw(sql);
-    if (this.#isAltered) this.#destroy();
+    for (const sql of this.engine.backend.endStatements(this.options)) await this.#raw(sql);
+    if (this.#isAltered) this.#end()?.destroy();
     else await this.#end()?.release();
-  }
-
-  #destroy(): void {
-    this.#end()?.destroy();
   }
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   #lose(error: unknown): void {
     if (concernsOthers(classifyFailure(error))) this.#slot.lease?.invalidateOthers();
-    this.#destroy();
+    this.#end()?.destroy();
   }
 
   #end(): Lease | undefined {
     const lease = this.#slot.lease;
     this.#slot.lease = undefined;
-    this.#isBegun = false;
-    this.#wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.#isAltered = false;
+    this.#isBegun = this.#wasSeenOpen = this.#hasWritten = this.#isAltered = false;
     return lease;
   }
 }

@@ -3,11 +3,11 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nes
 import { LinkedList, withDeadline } from '../engine/index.js';
 import { DrainingError, ScopeAbortedError } from '../errors.js';
 import type { Scope } from '../scope/index.js';
-import { Ending, type EndingOptions, type EndingWatch } from '../session/index.js';
+import { Ending, type EndingOptions, type ScopedSession, type WorkHost } from '../session/index.js';
 import { Databases, type UnitOfWorkSettings } from './databases.js';
 
 @Injectable()
-export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
+export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   readonly #active = new LinkedList<Ending>();
   /** Each application has its own: one may be mounted in another. A weak map would cost each request a garbage collection's work. */
   readonly #key = Symbol('unit of work');
@@ -20,9 +20,22 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
 
   constructor(@Inject(Databases) private readonly databases: Databases) {}
 
+  get owner(): Databases {
+    return this.databases;
+  }
+
+  get sources(): readonly ScopedSession[] {
+    return this.databases.scoped;
+  }
+
   /** How many units of work have not ended. */
   get count(): number {
     return this.#active.size;
+  }
+
+  /** True as soon as the application shuts down. */
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   /** The unit of work of a scope that was opened for it; refused while the application shuts down. */
@@ -42,6 +55,12 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
 
   setOfRequest(request: object, ending: Ending): void {
     (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
+  }
+
+  /** The unit of work that has this scope, while it has not ended; looked for, since few ask. */
+  ofScope(scope: Scope): Ending | undefined {
+    for (const ending of this.#active) if (ending.scope === scope) return ending;
+    return undefined;
   }
 
   begun(ending: Ending): () => void {
@@ -65,6 +84,8 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
 
   readonly warn = (message: string): void => this.#logger.warn(message);
 
+  readonly report = (message: string): void => this.#logger.error(message);
+
   /** For what a handler does at every request: it names the handler, so that there are not many. */
   readonly warnOnce = (message: string): void => {
     if (this.#warned.has(message)) return;
@@ -73,7 +94,12 @@ export class ActiveWork implements EndingWatch, BeforeApplicationShutdown {
   };
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
-  async beforeApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
+    return this.drain();
+  }
+
+  /** Begins nothing new, and waits for what runs, up to `drainTimeoutMs`. */
+  async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#active.size === 0) return;
     const { drainTimeoutMs } = this.databases.settings;

@@ -63,6 +63,8 @@ export const OPTIONS_OF_SESSIONS = [
   'unitOfWork',
   'autoflush',
   'expireOnCommit',
+  'recordQueries',
+  'trackModifications',
 ] as const satisfies readonly (keyof SessionSettings)[];
 type OptionOfSessions = (typeof OPTIONS_OF_SESSIONS)[number];
 
@@ -116,6 +118,8 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   unitOfWork: SESSION_RULES.unitOfWork,
   autoflush: SESSION_RULES.autoflush,
   expireOnCommit: SESSION_RULES.expireOnCommit,
+  recordQueries: SESSION_RULES.recordQueries,
+  trackModifications: SESSION_RULES.trackModifications,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

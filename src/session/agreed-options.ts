@@ -12,6 +12,12 @@ import { optionsOf } from './scope-options.js';
 const NONE: TransactionOptions = Object.freeze({});
 const PLAIN: BeginSettings = Object.freeze({ isolation: undefined, readOnly: false });
 
+/** What a part of the whole asks for; TypeORM's users give the level as a text. */
+export interface AskedOptions {
+  readonly isolation?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+}
+
 export class AgreedOptions {
   #forThisOne: TransactionOptions = NONE;
 
@@ -46,11 +52,13 @@ export class AgreedOptions {
   }
 
   /**
-   * A part may ask for the level that the whole has; before the first statement the whole takes the part's level.
+   * A part may ask for the level that the whole has; before the first statement the whole takes the part's level. It cannot
+   * have more access than the whole; one that only reads may join one that writes, as in Spring, and nothing is enforced.
    *
    * @param running - the options of the transaction that runs; undefined while none does
    */
-  agreeOn(isolation: string | undefined, running: TransactionOptions | undefined): void {
+  agree({ isolation, readOnly }: AskedOptions, running: TransactionOptions | undefined): void {
+    if (readOnly === false) refuseOther({ readOnly }, running ?? this.current);
     if (isolation === undefined) return;
     const asked = isolationLevel(isolation);
     if (running === undefined) this.#forThisOne = { ...this.#forThisOne, isolation: asked };

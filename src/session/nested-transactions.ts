@@ -3,7 +3,10 @@ import type { EntityManager } from 'typeorm';
 import type { NestedWork } from '../engine/index.js';
 import { IllegalStateChangeError, suppress, TransactionClosedError } from '../errors.js';
 import { runInFrame } from '../scope/index.js';
+import type { AskedOptions } from './agreed-options.js';
 import { Savepoint } from './savepoint.js';
+import type { TrackedObjects } from './tracked-objects.js';
+import type { TransactionHooks } from './transaction-hooks.js';
 import type { TransactionState } from './transaction-state.js';
 import { WorkBlock } from './work-block.js';
 
@@ -14,7 +17,7 @@ export interface Whole {
   readonly block: WorkBlock;
   admit<T>(use: () => Promise<T>): Promise<T>;
   inTurn<T>(use: () => Promise<T>): Promise<T>;
-  agreeOn(isolation: string | undefined): void;
+  agree(asked: AskedOptions): void;
   readonly manager: EntityManager;
   refuseAfterEnd(): void;
   commit(): Promise<void>;
@@ -23,28 +26,11 @@ export interface Whole {
   send(sql: string): Promise<unknown>;
   /** What the session tracks. */
   readonly objects: TrackedObjects;
+  /** Undefined where nobody has registered one. */
+  readonly startedHooks: TransactionHooks | undefined;
   /** TypeORM reads on the runner how deep it is. */
   showDepth(depth: number): void;
 }
-
-/** The objects of the session, as far as savepoints concern them; numbers count from the outermost, which is 1. */
-export interface TrackedObjects {
-  /** Stores what was changed until now; whoever calls has the turn. */
-  flushInTurn(): Promise<unknown>;
-  opened(): void;
-  released(number: number): void;
-  rolledBackTo(number: number): void;
-}
-
-const nothing = (): void => undefined;
-
-/** Of a session that tracks none. */
-export const NO_OBJECTS: TrackedObjects = {
-  flushInTurn: async () => undefined,
-  opened: nothing,
-  released: nothing,
-  rolledBackTo: nothing,
-};
 
 const IN_FLUSH =
   "A savepoint that stays open can't be opened here; flush() is already in progress. Use beginNested(fn).";
@@ -60,6 +46,12 @@ export class NestedTransactions implements NestedWork {
 
   get depth(): number {
     return this.#open.length;
+  }
+
+  /** The number of the savepoint that the running code is behind; 0 where there is none. */
+  get depthHere(): number {
+    const savepoint = this.transaction.block.savepointAround;
+    return savepoint === undefined ? 0 : this.#numberOf(savepoint);
   }
 
   /** Opens a savepoint that stays until its handle, or one around it, ends. */
@@ -101,11 +93,15 @@ export class NestedTransactions implements NestedWork {
 
   /** Runs `work` behind a savepoint: calls from inside take turns among themselves, everybody else waits. */
   async run<T>(work: () => Promise<T>, isolation?: string): Promise<T> {
+    return this.#thenTell(() => this.#run(work, isolation));
+  }
+
+  async #run<T>(work: () => Promise<T>, isolation: string | undefined): Promise<T> {
     const { transaction } = this;
     const around = transaction.block;
     return transaction.admit(async () => {
       const savepoint = await this.#begin(isolation);
-      const block = new WorkBlock('nested', around);
+      const block = new WorkBlock('nested', around, savepoint);
       const finish = async (): Promise<void> => {
         await block.queue.idle();
         block.isOpen = false;
@@ -149,16 +145,27 @@ export class NestedTransactions implements NestedWork {
         `${name} can't be called here; a beginNested(fn) inside it is in progress.`,
       );
     }
-    return this.transaction.inTurn(async () => {
-      if (!savepoint.isOpen)
-        throw new TransactionClosedError('This transaction is closed: it or one around it has ended.');
-      await end();
-      block.ended(savepoint);
-    });
+    return this.#thenTell(() =>
+      this.transaction.inTurn(async () => {
+        if (!savepoint.isOpen)
+          throw new TransactionClosedError('This transaction is closed: it or one around it has ended.');
+        await end();
+        block.ended(savepoint);
+      }),
+    );
+  }
+
+  /** Hooks are called when the turn is free again, for they may use the session. */
+  async #thenTell<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      await this.transaction.startedHooks?.tell();
+    }
   }
 
   async #begin(isolation: string | undefined): Promise<Savepoint> {
-    this.transaction.agreeOn(isolation);
+    this.transaction.agree({ isolation });
     // What was changed before it is not undone with it.
     await this.transaction.objects.flushInTurn();
     const savepoint = new Savepoint(`ss_${(this.#count += 1)}`);
@@ -171,10 +178,13 @@ export class NestedTransactions implements NestedWork {
 
   async #release(savepoint: Savepoint): Promise<void> {
     const { state, objects } = this.transaction;
+    const number = this.#numberOf(savepoint);
     state.refuseSpoilt();
+    state.refuseFailedInside(number);
     await objects.flushInTurn();
     await this.transaction.send(`RELEASE SAVEPOINT ${savepoint.name}`);
-    objects.released(this.#numberOf(savepoint));
+    objects.released(number);
+    this.transaction.startedHooks?.released(number);
     this.#close(savepoint);
   }
 
@@ -187,7 +197,8 @@ export class NestedTransactions implements NestedWork {
     if (!canRollBack) return;
     if (!savepoint.isUndone) await this.#undo(savepoint);
     this.transaction.objects.rolledBackTo(number);
-    state.rolledBackTo();
+    this.transaction.startedHooks?.rolledBackTo(number);
+    state.rolledBackTo(number);
   }
 
   /** A flush failed: the innermost savepoint is rolled back at once, and its owner will do it once more. */

@@ -1,33 +1,21 @@
 /** ScopedSession: the current scope's session behind one object, SQLAlchemy's scoped_session. */
 import type { ObjectLiteral } from 'typeorm';
-import { readOptions, text } from '../engine/index.js';
-import { InvalidOptionError, requireFunction, SessionAlreadyPresentError } from '../errors.js';
+import { requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
+import type { ModelsListener } from './model-signals.js';
 import { passOn } from './pass-on.js';
 import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
-import { type RetryOptions, retryRule, withRetry } from './retry.js';
-import { SCOPE_RULES, type ScopeOptions } from './scope-options.js';
+import { withRetry } from './retry.js';
+import { readRunOptions, type RunOptions } from './run-options.js';
 import type { SessionApi } from './session-api.js';
 import type { SessionQuery } from './session-objects-api.js';
-import { SessionFactory } from './session-factory.js';
+import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
-import { type SessionPlace, SessionsOfKeys, SessionsOfScopes } from './session-places.js';
+import type { SessionPlace, Work } from './session-places.js';
 import { SessionBase } from './session.js';
 import { startedTransactionOf } from './session-core.js';
-
-/** Options of `run` and `independently`. */
-export interface RunOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
-  /** What messages call the work. */
-  readonly label?: string;
-  /** Whom the work is done for, by a short name: for 5 seconds it reads on replicas no later than what it wrote. */
-  readonly client?: string;
-  /** Runs the work again when it failed and is known to have stored nothing; left out, it runs once. */
-  readonly retry?: RetryOptions;
-}
-
-const { commit: _commit, repositories: _repositories, ...OF_WORK } = SCOPE_RULES;
-const RUN_RULES = { ...OF_WORK, label: text, client: text, retry: retryRule };
+import { readTransactionalOptions, transactional, type TransactionalOptions } from './transactional.js';
 
 // The members are put on the prototype below; this gives them their types without writing them down again.
 const PassedOn = class {} as unknown as new () => SessionApi;
@@ -108,6 +96,7 @@ export class ScopedSession extends PassedOn {
     } catch (error) {
       // Forgotten with its connection, it would make the next session wait for it.
       transaction.discard(error);
+      await transaction.startedHooks?.tell();
       throw error;
     } finally {
       this.#place.removed(session);
@@ -145,10 +134,7 @@ export class ScopedSession extends PassedOn {
    * ```
    */
   async run<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
-    requireFunction(fn, 'The first argument of run');
-    const { retry, ...own } = readOptions('run', options, RUN_RULES);
-    const work = { label: 'scopedSession.run', ...own };
-    return withRetry((counted) => this.#place.run(fn, { ...work, counted }), retry);
+    return this.#run('run', fn, options);
   }
 
   /**
@@ -158,10 +144,43 @@ export class ScopedSession extends PassedOn {
    * @throws as `run`; on SQLite `SS_ERR_SELF_DEADLOCK` when the work around holds the only connection
    */
   async independently<T>(fn: (session: SessionBase) => Promise<T> | T, options?: RunOptions): Promise<T> {
-    requireFunction(fn, 'The first argument of independently');
-    const { retry, ...own } = readOptions('independently', options, RUN_RULES);
-    const work = { label: 'scopedSession.independently', ...own };
-    return withRetry((counted) => this.#place.independently(fn, { ...work, counted }), retry);
+    return this.#run('independently', fn, options);
+  }
+
+  async #run<T>(way: 'run' | 'independently', fn: Work<T>, options: RunOptions | undefined): Promise<T> {
+    requireFunction(fn, `The first argument of ${way}`);
+    const { retry, ...own } = readRunOptions(way, options);
+    const work = { label: `scopedSession.${way}`, ...own };
+    return withRetry((counted) => this.#place[way](fn, { ...work, counted }), retry);
+  }
+
+  /**
+   * Runs `fn` as a part of the work, with the propagation of Spring: what it does about the unit of work around it.
+   *
+   * @param fn - gets the session; undefined where it runs outside of every unit of work (`NOT_SUPPORTED`, `NEVER`, and
+   *   `SUPPORTS` where none is open)
+   * @param options - `propagation` (default `REQUIRED`), `isolation`, `readOnly`, `timeoutMs`, `retry`, `label`. `timeoutMs` and
+   *   `retry` hold where the part opens a unit of work
+   * @returns what `fn` returns; where it has opened a unit of work, after the COMMIT
+   * @throws what `fn` throws. A part that has joined and fails makes the whole fail: where the error is caught, the end of the
+   *   unit of work throws `SS_ERR_UNEXPECTED_ROLLBACK`. `SS_ERR_PROPAGATION`, `SS_ERR_CONFLICTING_TRANSACTION_OPTIONS` where
+   *   it asks for another isolation than the transaction that runs has, `SS_ERR_SELF_DEADLOCK`, `SS_ERR_INVALID_OPTION`
+   *
+   * @example
+   * ```ts
+   * import type { ScopedSession } from 'nestjs-scoped-session';
+   * export const audit = (session: ScopedSession, text: string) =>
+   *   session.transactional((own) => own!.execute('INSERT INTO audit (text) VALUES (:text)', { text }), {
+   *     propagation: 'REQUIRES_NEW',
+   *   });
+   * ```
+   */
+  async transactional<T>(
+    fn: (session: SessionBase | undefined) => Promise<T> | T,
+    options?: TransactionalOptions,
+  ): Promise<T> {
+    requireFunction(fn, 'The first argument of transactional');
+    return transactional(this.#place, fn, readTransactionalOptions('transactional', options));
   }
 
   /**
@@ -199,6 +218,16 @@ export class ScopedSession extends PassedOn {
     return queryProperty<E, unknown>((owner) => this.query(owner), make ?? ((builder) => builder));
   }
 
+  /** `sessionFactory.beforeModelsCommitted`, of these sessions: told of what a COMMIT is to store; returns what ends it. */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.beforeModelsCommitted(listener);
+  }
+
+  /** `sessionFactory.modelsCommitted`, of these sessions: told of what a COMMIT has stored; returns what ends it. */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.modelsCommitted(listener);
+  }
+
   /** The session that `scope` has. @internal */
   sessionOf(scope: Scope): SessionBase | undefined {
     return this.#place.sessionOf(scope);
@@ -208,29 +237,5 @@ export class ScopedSession extends PassedOn {
 const ALREADY_PRESENT =
   'Scoped session is already present; no new options may be specified. Pass them to the first call in the scope, or call ' +
   'remove() first.';
-
-/**
- * Makes a scoped session over `factory`, SQLAlchemy's `scoped_session`.
- *
- * @param scopeFunction - names the current scope; left out, scopes are those of `run`, `runInScope` and requests
- * @throws `SS_ERR_INVALID_OPTION` for anything else than a factory and a function
- *
- * @example
- * ```ts
- * import { scopedSession, sessionFactory } from 'nestjs-scoped-session';
- * export const session = scopedSession(sessionFactory());
- * ```
- */
-export function scopedSession(factory: SessionFactory, scopeFunction?: () => unknown): ScopedSession {
-  if (!(factory instanceof SessionFactory)) {
-    throw new InvalidOptionError(
-      'scopedSession takes a factory made by sessionFactory(…) as its first argument.',
-    );
-  }
-  if (scopeFunction !== undefined) requireFunction(scopeFunction, 'The scope function of scopedSession');
-  const place =
-    scopeFunction === undefined ? new SessionsOfScopes(factory) : new SessionsOfKeys(factory, scopeFunction);
-  return new ScopedSession(factory, place);
-}
 
 passOn(SessionBase.prototype, ScopedSession.prototype, (scoped) => (scoped as ScopedSession).current());

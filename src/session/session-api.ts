@@ -10,6 +10,8 @@ import type {
 import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
+import type { SessionConveniences } from './session-conveniences-api.js';
+import type { SessionHooks } from './session-hooks-api.js';
 import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
 
@@ -110,5 +112,7 @@ export interface SessionApi
     SessionReplicas,
     SessionUnitOfWork,
     SessionLoading,
+    SessionConveniences,
     SessionStatements,
-    SessionObjects {}
+    SessionObjects,
+    SessionHooks {}

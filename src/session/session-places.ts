@@ -9,7 +9,7 @@ import {
   ScopedRegistry,
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
-import { Ending, type EndingWatch } from './ending.js';
+import { Ending, type EndingWatch, type SessionSource } from './ending.js';
 import type { Counted } from './retry.js';
 import { CLIENT_FOR_MS, configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
@@ -40,6 +40,18 @@ export interface SessionPlace {
   independently<T>(work: Work<T>, options: WorkOptions): Promise<T>;
   /** The session that `scope` has. */
   sessionOf(scope: Scope): SessionBase | undefined;
+  /** Whether the running code is in a unit of work, also in one that has ended. */
+  isInside(): boolean;
+  /** Runs `work` outside of every unit of work. */
+  outside<T>(work: () => Promise<T> | T): Promise<T>;
+}
+
+/** The application that units of work belong to: they end for all its databases together. */
+export interface WorkHost extends EndingWatch {
+  /** Whose scopes they are. */
+  readonly owner: object;
+  /** In the order of their commits. */
+  readonly sources: readonly SessionSource[];
 }
 
 /** One session per scope; the end of the scope is the end of the session. */
@@ -47,7 +59,7 @@ export class SessionsOfScopes implements SessionPlace {
   readonly registry = new AsyncLocalRegistry(() => this.create());
   constructor(
     private readonly factory: SessionFactory,
-    private readonly watch?: EndingWatch,
+    private readonly host?: WorkHost,
   ) {}
 
   create(options?: SessionOptions): SessionBase {
@@ -71,11 +83,12 @@ export class SessionsOfScopes implements SessionPlace {
   }
 
   async run<T>(work: Work<T>, { label, counted, client, ...own }: WorkOptions): Promise<T> {
-    const scope = new Scope({ label, parent: currentScope() });
+    const { host } = this;
+    const scope = new Scope({ label, parent: currentScope(), ...(host && { owner: host.owner }) });
     configureScope(scope, own);
     if (client !== undefined) scope.client = { key: client, forMs: CLIENT_FOR_MS };
     counted?.(scope);
-    const ending = new Ending(scope, [this], this.factory.endingOptions, this.watch);
+    const ending = new Ending(scope, host?.sources ?? [this], this.factory.endingOptions, host);
     ending.claim();
     if (own.timeoutMs !== undefined) ending.limit(own.timeoutMs);
     const cutShort = new Promise<never>((_, reject) => ending.onCutShort(reject));
@@ -97,6 +110,14 @@ export class SessionsOfScopes implements SessionPlace {
 
   sessionOf(scope: Scope): SessionBase | undefined {
     return scope.entries.get(this.registry) as SessionBase | undefined;
+  }
+
+  isInside(): boolean {
+    return currentScope() !== undefined;
+  }
+
+  async outside<T>(work: () => Promise<T> | T): Promise<T> {
+    return runWithScope(undefined, 'outer', work);
   }
 }
 
@@ -145,12 +166,26 @@ export class SessionsOfKeys implements SessionPlace {
 
   async independently<T>(): Promise<T> {
     throw new IllegalStateChangeError(
-      'A scoped session with a scope function of its own cannot open another unit of work under the same key. Use ' +
-        'sessionFactory.begin(fn), or a scoped session without a scope function.',
+      `A scoped session with a scope function of its own cannot open another unit of work ${SAME_KEY}`,
     );
   }
 
   sessionOf(): undefined {
     return undefined;
   }
+
+  /** A key has no beginning and no end: what counts is whether something was begun. */
+  isInside(): boolean {
+    return this.registry.has() && this.registry.get().inTransaction();
+  }
+
+  async outside<T>(work: () => Promise<T> | T): Promise<T> {
+    if (!this.isInside()) return work();
+    throw new IllegalStateChangeError(
+      `A scoped session with a scope function of its own cannot leave its unit of work ${SAME_KEY}`,
+    );
+  }
 }
+
+const SAME_KEY =
+  'under the same key. Use sessionFactory.begin(fn), or a scoped session without a scope function.';

@@ -14,7 +14,8 @@ import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
 import { NestedTransaction } from './nested-transaction.js';
 import type { CommitCount } from './retry.js';
-import { LoadingSession, queryOf } from './loading-session.js';
+import { ConvenientSession } from './convenient-session.js';
+import { queryOf } from './loading-session.js';
 import {
   bindingOf,
   promised,
@@ -41,7 +42,7 @@ import type { Transaction } from './transaction.js';
  * await session.close();
  * ```
  */
-export class SessionBase extends LoadingSession implements SessionApi {
+export class SessionBase extends ConvenientSession implements SessionApi {
   readonly #info: Record<string, unknown>;
 
   /** @internal */
@@ -110,6 +111,7 @@ export class SessionBase extends LoadingSession implements SessionApi {
   async invalidate(): Promise<void> {
     this.#bound.refuseAfterEnd();
     this.#bound.discard(new Error('The session was invalidated.'));
+    await this.#bound.startedHooks?.tell();
   }
 
   setRollbackOnly(reason = 'setRollbackOnly() was called'): void {

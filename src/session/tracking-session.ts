@@ -14,13 +14,14 @@ import {
 } from '../unit-of-work/index.js';
 import { mergeOptions } from './object-options.js';
 import { refuseReadOnly, refuseUntracked } from './refuse-untracked.js';
-import { promised, SessionCore, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
+import { HookingSession } from './hooking-session.js';
+import { promised, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
 import type { BulkInsertOptions, BulkSaveOptions, SessionUnitOfWork } from './session-objects-api.js';
 
 const SAVE_RULES: Rules<BulkSaveOptions> = { returnDefaults: flag, updateChangedOnly: flag };
 const INSERT_RULES: Rules<BulkInsertOptions> = { returnDefaults: flag, renderNulls: flag };
 
-export class TrackingSession extends SessionCore implements SessionUnitOfWork {
+export class TrackingSession extends HookingSession implements SessionUnitOfWork {
   get autoflush(): boolean {
     return transactionOf(this).tracking.autoflush;
   }

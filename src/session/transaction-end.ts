@@ -1,10 +1,11 @@
 /** How a transaction ends: its objects are stored or let go, then the server is told, then subscribers are. */
 import type { QueryRunner } from 'typeorm';
 import type { Engine, TransactionRunner } from '../engine/index.js';
-import { suppress } from '../errors.js';
+import { type Outcome, suppress } from '../errors.js';
 import type { NestedTransactions } from './nested-transactions.js';
 import type { Tracking } from './tracking.js';
 import { beforeCommit, type DecidedEvent, tellDecided } from './transaction-events.js';
+import type { TransactionHooks } from './transaction-hooks.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import type { TransactionState } from './transaction-state.js';
 import type { Turns } from './turns.js';
@@ -22,6 +23,13 @@ export interface CommitOptions {
 /** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
 export type Fate = 'expired' | 'detached';
 
+/** What became of the transaction. */
+interface Change {
+  /** Subscribers are told of the end of what was begun. */
+  readonly hadConnection: boolean;
+  readonly outcome: Outcome;
+}
+
 /** The transaction, as far as its end is concerned. */
 export interface EndingTransaction {
   readonly label: string;
@@ -35,6 +43,7 @@ export interface EndingTransaction {
   readonly isConnected: boolean;
   readonly isInTransaction: boolean;
   readonly startedTracking: Tracking | undefined;
+  readonly startedHooks: TransactionHooks | undefined;
   clearOptions(): void;
 }
 
@@ -42,21 +51,22 @@ export class TransactionEnd {
   constructor(private readonly transaction: EndingTransaction) {}
 
   async commit(options: CommitOptions): Promise<void> {
-    const { state, settings } = this.transaction;
+    const { settings } = this.transaction;
     const { flushes = true, expires = settings.expireOnCommit } = options;
     await this.#change('commit()', 'AfterTransactionCommit', async () => {
-      state.refuseCommit();
-      if (flushes) await this.#flushAll();
+      await this.#prepare(flushes);
+      // A hook may have decided otherwise.
+      this.transaction.state.refuseCommit();
       const { isConnected, startedTracking } = this.transaction;
       if (isConnected) await this.#commit({ ...options, flushes });
       startedTracking?.work.committed(expires);
-      return isConnected;
+      return { hadConnection: isConnected, outcome: 'committed' };
     });
   }
 
-  /** Stores everything that is not stored yet, as the first half of a commit. */
-  async prepare(): Promise<void> {
-    await this.transaction.turns.exclusively('commit()', async () => this.#flushAll());
+  /** The first half of a commit: hooks are asked, and everything is stored that is not stored yet. */
+  async prepare(flushes: boolean): Promise<void> {
+    await this.transaction.turns.exclusively('commit()', () => this.#prepare(flushes));
   }
 
   async rollback(name: string, fate: Fate): Promise<void> {
@@ -69,7 +79,7 @@ export class TransactionEnd {
       }
       if (fate === 'detached') startedTracking?.work.close();
       else if (isInTransaction) startedTracking?.work.undo.rolledBack();
-      return isConnected;
+      return { hadConnection: isConnected, outcome: this.transaction.state.fate };
     });
   }
 
@@ -93,12 +103,24 @@ export class TransactionEnd {
   }
 
   /** The next transaction starts afresh. */
-  over(): void {
-    const { nested, turns, state } = this.transaction;
+  over(outcome: Outcome): void {
+    const { nested, startedHooks, startedTracking, turns, state } = this.transaction;
+    startedTracking?.changes.ended();
+    startedHooks?.ended(outcome);
     nested.closeAll();
     turns.endHandles();
     this.transaction.clearOptions();
     state.reset();
+  }
+
+  async #prepare(flushes: boolean): Promise<void> {
+    this.transaction.state.refuseCommit();
+    if (flushes) await this.#flushAll();
+    // What was flushed may have been the first that somebody is to be told of.
+    const { startedHooks } = this.transaction;
+    if (startedHooks === undefined) return;
+    await startedHooks.beforeCommit();
+    if (flushes) await this.#flushAll();
   }
 
   async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
@@ -125,14 +147,17 @@ export class TransactionEnd {
     return this.transaction.startedTracking?.flushAll();
   }
 
-  /** @param change - returns whether there was a connection, whose end subscribers are told of */
-  async #change(name: string, event: DecidedEvent, change: () => Promise<boolean>): Promise<void> {
+  async #change(name: string, event: DecidedEvent, change: () => Promise<Change>): Promise<void> {
     let hadConnection = false;
     await this.transaction.turns.exclusively(name, async () => {
-      hadConnection = await change();
-      this.over();
+      const changed = await change();
+      ({ hadConnection } = changed);
+      this.over(changed.outcome);
     });
     if (hadConnection) await this.#tell(event);
+    const { startedHooks, state } = this.transaction;
+    // Of a whole unit of work that ends they are called outside of it, by whoever ends it.
+    if (startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
   }
 
   async #tell(event: DecidedEvent): Promise<void> {

@@ -6,6 +6,7 @@ import {
   PendingRollbackError,
   ScopedSessionError,
   SessionClosedError,
+  UnexpectedRollbackError,
 } from '../errors.js';
 import { hasUnknownOutcome, mayHaveCommitted } from './retryable.js';
 
@@ -21,6 +22,8 @@ export class TransactionState {
   /** COMMITs that were sent and not refused, of a session that is in no scope. */
   commits = 0;
   #isCommitSent = false;
+  #mayBeStored = false;
+  #failedInside: { readonly error: unknown; readonly depth: number } | undefined;
 
   /** @param scope - counts the COMMITs of all its sessions */
   constructor(
@@ -45,6 +48,16 @@ export class TransactionState {
   /** COMMIT is on its way, and was not answered yet. */
   get isCommitSent(): boolean {
     return this.#isCommitSent;
+  }
+
+  /** What became of the transaction, where nothing of it was acknowledged. */
+  get fate(): 'rolledBack' | 'unknown' {
+    return this.#mayBeStored || this.#isCommitSent ? 'unknown' : 'rolledBack';
+  }
+
+  /** The end has begun: what is decided now is final. */
+  get isSealed(): boolean {
+    return this.#isSealed;
   }
 
   get isEnded(): boolean {
@@ -84,6 +97,7 @@ export class TransactionState {
 
   refuseCommit(): void {
     this.refuseSpoilt();
+    this.refuseFailedInside(0);
     if (this.rollbackOnly === undefined) return;
     throw new PendingRollbackError(
       `The transaction of ${this.label} was marked rollback-only: ${this.rollbackOnly}. Call rollback().`,
@@ -101,9 +115,28 @@ export class TransactionState {
     );
   }
 
+  /** A part that took part in the whole has failed, and may have done half of what it should: the whole must not be kept. */
+  failedInside(error: unknown, depth: number): void {
+    if (this.#failedInside === undefined || depth < this.#failedInside.depth)
+      this.#failedInside = { error, depth };
+  }
+
+  /** @param depth - of the savepoint that is to be kept; what failed outside of it is not its concern */
+  refuseFailedInside(depth: number): void {
+    if (this.#failedInside === undefined || this.#failedInside.depth < depth) return;
+    throw new UnexpectedRollbackError(
+      `${this.label} was to be committed, but a part that had joined its transaction had failed, and the error was caught: ` +
+        "it was rolled back. Let the error pass, or give the part a savepoint of its own (propagation 'NESTED').",
+      { cause: this.#failedInside.error, outcome: 'rolledBack' },
+    );
+  }
+
   /** @param depth - the savepoints open at this moment; the rollback of one of them mends what only failed */
   spoil(what: Spoilt, depth: number): void {
-    if (mayHaveCommitted(what)) this.#counter.commits += 1;
+    if (mayHaveCommitted(what)) {
+      this.#counter.commits += 1;
+      this.#mayBeStored = true;
+    }
     const isGone = what.state === 'gone';
     this.#spoilt ??= { ...what, depth: isGone ? 0 : depth };
     // Told is what happened first; where the server has lost it all since, no savepoint mends that.
@@ -115,8 +148,9 @@ export class TransactionState {
     return this.#spoilt === undefined || this.#spoilt.depth >= depth;
   }
 
-  rolledBackTo(): void {
+  rolledBackTo(depth: number): void {
     this.#spoilt = undefined;
+    if (this.#failedInside !== undefined && this.#failedInside.depth >= depth) this.#failedInside = undefined;
   }
 
   /** COMMIT is on its way: from now on something may be stored. */
@@ -128,6 +162,7 @@ export class TransactionState {
   /** It was refused, or could not be sent, or its answer was lost. */
   commitFailed(error: unknown, isConnected: boolean): void {
     if (this.#isCommitSent && !hasUnknownOutcome(error)) this.#counter.commits -= 1;
+    this.#mayBeStored ||= this.#isCommitSent && hasUnknownOutcome(error);
     this.#isCommitSent = false;
     // As in SQLAlchemy, a session whose COMMIT failed is inactive until rollback().
     if (!isConnected) this.#spoilt ??= { state: 'gone', reason: 'its COMMIT failed', error, depth: 0 };
@@ -155,6 +190,8 @@ export class TransactionState {
     this.rollbackOnly = undefined;
     this.#spoilt = undefined;
     this.#isCommitSent = false;
+    this.#mayBeStored = false;
+    this.#failedInside = undefined;
   }
 }
 

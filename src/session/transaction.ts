@@ -12,14 +12,16 @@ import {
   TransactionRunner,
 } from '../engine/index.js';
 import { trackedBuilder } from '../unit-of-work/index.js';
-import { AgreedOptions, refuseOther } from './agreed-options.js';
-import { NestedTransactions, NO_OBJECTS, type TrackedObjects, type Whole } from './nested-transactions.js';
+import { AgreedOptions, type AskedOptions, refuseOther } from './agreed-options.js';
+import { NestedTransactions, type Whole } from './nested-transactions.js';
 import { PendingWork } from './pending-work.js';
 import { noteFailure } from './retryable.js';
 import { optionsOf } from './scope-options.js';
 import { type CommitOptions, type EndingTransaction, type Fate, TransactionEnd } from './transaction-end.js';
 import type { Warn } from './session-options.js';
+import { NO_OBJECTS, type TrackedObjects } from './tracked-objects.js';
 import type { TransactionSettings } from './transaction-settings.js';
+import { TransactionHooks } from './transaction-hooks.js';
 import { TransactionState } from './transaction-state.js';
 import { type TrackedTransaction, Tracking } from './tracking.js';
 import { Turns } from './turns.js';
@@ -36,6 +38,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   session: object | undefined;
   #runner: TransactionRunner | undefined;
   #tracking: Tracking | undefined;
+  #hooks: TransactionHooks | undefined;
   readonly #options: AgreedOptions;
   readonly #end = new TransactionEnd(this);
 
@@ -60,19 +63,29 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   /** Made at its first use; it holds no connection. */
   get runner(): TransactionRunner {
     if (this.#runner !== undefined) return this.#runner;
-    this.#runner = new TransactionRunner(this.engine, this);
+    this.#runner = new TransactionRunner(this.engine, this, this.settings.recorder);
     if (this.settings.unitOfWork === 'everything') void this.tracking;
     return this.#runner;
   }
 
   /** Made when the session first tracks something. */
   get tracking(): Tracking {
-    return (this.#tracking ??= new Tracking(this, this.settings.autoflush));
+    return (this.#tracking ??= new Tracking(this, this.settings));
   }
 
   /** Undefined as long as the session tracks nothing. */
   get startedTracking(): Tracking | undefined {
     return this.#tracking;
+  }
+
+  /** Made when the application first registers one. */
+  get hooks(): TransactionHooks {
+    return (this.#hooks ??= new TransactionHooks(this));
+  }
+
+  /** Undefined where nobody has registered one. */
+  get startedHooks(): TransactionHooks | undefined {
+    return this.#hooks;
   }
 
   /** A flush has its objects in hand: a savepoint inside it is for what else is sent there. */
@@ -164,7 +177,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   built = trackedBuilder;
 
   persist<T>(asked: Persistence, plain: () => Promise<T>): Promise<T> {
-    return persist(this.#tracking, asked, plain);
+    return this.settings.recorder.asking(() => persist(this.#tracking, asked, plain))();
   }
 
   awaitBeforeEnd(done: Promise<unknown>): void {
@@ -193,9 +206,9 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
     return this.#end.commit(options);
   }
 
-  /** Stores everything that is not stored yet, as the first half of a commit. */
-  async prepare(): Promise<void> {
-    if (this.#tracking !== undefined) await this.#end.prepare();
+  /** The first half of a commit: hooks are asked, and what is not stored yet is stored. */
+  async prepare(flushes: boolean): Promise<void> {
+    if (this.#tracking !== undefined || this.#hooks !== undefined) await this.#end.prepare(flushes);
   }
 
   /** Rolls the whole transaction back; without one nothing happens. */
@@ -221,26 +234,11 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   discard(reason: unknown): void {
     this.#runner?.discard(reason);
     this.letGo();
-    this.#end.over();
+    this.#end.over(this.state.fate);
   }
 
-  /** True when nothing runs, waits, or is still being read. */
-  get isIdle(): boolean {
-    return this.turns.isIdle;
-  }
-
-  /** The work has returned. False when it asked for something without waiting. */
-  settle(): boolean {
-    this.pending.settle();
-    return this.isIdle;
-  }
-
-  settled(): Promise<void> {
-    return this.turns.settled();
-  }
-
-  agreeOn(isolation: string | undefined): void {
-    this.#options.agreeOn(isolation, this.isConnected ? this.runner.options : undefined);
+  agree(asked: AskedOptions): void {
+    this.#options.agree(asked, this.isConnected ? this.runner.options : undefined);
   }
 
   /** A transaction that runs cannot take other options any more. */

@@ -23,8 +23,15 @@ export class Turns {
     return (currentFrame(this.transaction) as WorkBlock | undefined) ?? this.#root;
   }
 
+  /** True when nothing runs, waits, or is still being read. */
   get isIdle(): boolean {
     return this.#root.queue.isIdle && this.pending.isEmpty;
+  }
+
+  /** The work has returned. False when it asked for something without waiting. */
+  settle(): boolean {
+    this.pending.settle();
+    return this.isIdle;
   }
 
   settled(): Promise<void> {

@@ -2,11 +2,11 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
-/** Of all databases, before the first is committed. */
-export async function storeAll(transactions: readonly Transaction[]): Promise<void> {
+/** Of all databases, before the first is committed: hooks are asked, and everything is stored. */
+export async function prepareAll(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
   for (const transaction of transactions) {
     // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
-    if (transaction.startedTracking !== undefined) await transaction.prepare();
+    await transaction.prepare(flushes);
   }
 }
 
@@ -16,7 +16,7 @@ export function warnOfUnflushed(transactions: readonly Transaction[], warn: Warn
     const changes = startedTracking?.work.unflushed() ?? [];
     if (changes.length === 0) continue;
     warn(
-      `${label}: changes of objects were not stored, for a GET or HEAD stores none at its end: ${changes.join(', ')}. Call ` +
+      `${label}: changes of objects were not stored, for a GET, HEAD or GraphQL query stores none at its end: ${changes.join(', ')}. Call ` +
         'session.flush() or session.commit() where they are meant; where they are not, load with a repository.',
     );
   }

@@ -19,10 +19,12 @@ export class WorkBlock {
   /**
    * @param kind - `ending` may still send when the session is sealed for everybody else
    * @param around - the block that waits for this one
+   * @param savepoint - the one that it is the block of
    */
   constructor(
     readonly kind: keyof typeof BLOCK_NAMES,
     readonly around?: WorkBlock,
+    readonly savepoint?: Savepoint,
   ) {}
 
   /** A part of the end, which may still send. */
@@ -37,6 +39,11 @@ export class WorkBlock {
 
   get innermost(): Savepoint | undefined {
     return this.#handles?.at(-1);
+  }
+
+  /** The innermost savepoint that code in this part is behind. */
+  get savepointAround(): Savepoint | undefined {
+    return this.innermost ?? this.savepoint ?? this.around?.savepointAround;
   }
 
   opened(handle: Savepoint): void {

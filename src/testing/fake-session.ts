@@ -1,18 +1,18 @@
 /** `fakeSession`: a session without a database, for unit tests of services. */
 import type { ObjectLiteral } from 'typeorm';
-import { InvalidOptionError } from '../errors.js';
-import type { Registry } from '../scope/index.js';
+import { InvalidOptionError, type Outcome } from '../errors.js';
 import { FakeObjectSession } from './fake-object-session.js';
 import { type FakeObjectsOptions, unknown } from './fake-objects.js';
+import { FakePlace } from './fake-place.js';
 import {
   type EntityClass,
   type SessionQuery,
   ScopedSession,
   type SessionBase,
   sessionFactory,
-  type SessionPlace,
   StatementResult,
   type StatementParameters,
+  TransactionHooks,
 } from '../session/index.js';
 
 /** One statement that the code under test has executed. */
@@ -81,6 +81,10 @@ export function fakeSession(
 class FakeSession extends FakeObjectSession {
   readonly #answer: FakeAnswers;
   readonly #note: (event: FakeEvent) => void;
+  readonly #hooks = new TransactionHooks({
+    label: 'a fake session',
+    warn: (message) => process.emitWarning(message),
+  });
   #hasBegun = false;
 
   constructor(answer: FakeAnswers, note: (event: FakeEvent) => void, options: FakeObjectsOptions) {
@@ -99,15 +103,39 @@ class FakeSession extends FakeObjectSession {
   }
 
   override async commit(): Promise<void> {
+    await this.#hooks.beforeCommit();
     this.#hasBegun = false;
     this.objects.flush();
     this.#note('commit');
+    await this.#ended('committed');
   }
 
   override async rollback(): Promise<void> {
     this.#hasBegun = false;
     this.objects.rollback();
     this.#note('rollback');
+    await this.#ended('rolledBack');
+  }
+
+  async #ended(outcome: Outcome): Promise<void> {
+    this.#hooks.ended(outcome);
+    await this.#hooks.tell();
+  }
+
+  override beforeCommit(hook: () => Promise<void> | void): void {
+    this.#hooks.add('beforeCommit', hook, 0);
+  }
+
+  override afterCommit(hook: () => Promise<void> | void): void {
+    this.#hooks.add('afterCommit', hook, 0);
+  }
+
+  override afterRollback(hook: () => Promise<void> | void): void {
+    this.#hooks.add('afterRollback', hook, 0);
+  }
+
+  override afterCompletion(hook: (outcome: Outcome) => Promise<void> | void): void {
+    this.#hooks.add('afterCompletion', hook, 0);
   }
 
   override async close(): Promise<void> {
@@ -157,6 +185,23 @@ class FakeSession extends FakeObjectSession {
     throw unknown('a query builder');
   }
 
+  override async *stream<Row>(sql: unknown, parameters: StatementParameters = {}): AsyncGenerator<Row> {
+    if (typeof sql !== 'string') throw unknown('a query builder');
+    yield* this.#ask<Row>(sql, parameters).rows;
+  }
+
+  override async paginate(): Promise<never> {
+    throw unknown('paginate');
+  }
+
+  override async firstOr404(): Promise<never> {
+    throw unknown('firstOr404');
+  }
+
+  override async oneOr404(): Promise<never> {
+    throw unknown('oneOr404');
+  }
+
   async #query(sql: string, positional: unknown = []): Promise<unknown> {
     return this.#ask(sql, positional).rows;
   }
@@ -174,48 +219,11 @@ class FakeScopedSession extends ScopedSession {
   readonly #session: FakeSession;
 
   constructor(session: FakeSession) {
-    super(sessionFactory(), new FakePlace(session));
+    super(sessionFactory(undefined, { trackModifications: true }), new FakePlace(session));
     this.#session = session;
   }
 
   override async remove(): Promise<void> {
     await this.#session.close();
-  }
-}
-
-/** The one session, everywhere. */
-class FakePlace implements SessionPlace {
-  readonly registry: Registry<SessionBase>;
-
-  constructor(private readonly session: FakeSession) {
-    this.registry = { get: () => session, has: () => true, set: () => undefined, clear: () => undefined };
-  }
-
-  create(): SessionBase {
-    return this.session;
-  }
-
-  /** Commits and rolls back as the real one, on the fake session. */
-  async run<T>(work: (session: SessionBase) => Promise<T> | T): Promise<T> {
-    try {
-      const result = await work(this.session);
-      await this.session.commit();
-      return result;
-    } catch (error) {
-      await this.session.rollback();
-      throw error;
-    }
-  }
-
-  independently<T>(work: (session: SessionBase) => Promise<T> | T): Promise<T> {
-    return this.run(work);
-  }
-
-  removed(): void {
-    // There is nothing that could be forgotten.
-  }
-
-  sessionOf(): undefined {
-    return undefined;
   }
 }

@@ -84,6 +84,12 @@ class BothController {
     return 'done';
   }
 
+  @Post('independently/:text')
+  async independently(@Param('text') text: string): Promise<void> {
+    await this.notes.ledger.independently(() => this.both(text));
+    throw new ConflictException();
+  }
+
   @Post('first-only/:text')
   async firstOnly(@Param('text') text: string): Promise<string> {
     await this.notes.first.insert({ text });
@@ -170,6 +176,25 @@ describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
     expect(await stored()).toEqual([['a'], []]);
     await served.http.post('/manual/b').expect(201);
     expect(await stored()).toEqual([['a'], ['b']]);
+  });
+
+  it('are both committed by a unit of work that one of them has opened, whatever becomes of the one around it', async () => {
+    await served.http.post('/independently/a').expect(409);
+    expect(await stored()).toEqual([['a'], ['a']]);
+    const notes = served.app.get(NotesService);
+    await notes.session.run(async () => {
+      await notes.first.insert({ text: 'b' });
+      await notes.second.insert({ text: 'b' });
+    });
+    const failing = notes.ledger.run(async () => {
+      await notes.first.insert({ text: 'c' });
+      throw new Error('fails');
+    });
+    await expect(failing).rejects.toThrow('fails');
+    expect(await stored()).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
   });
 
   it('take no connection that is not used', async () => {

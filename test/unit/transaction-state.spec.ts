@@ -125,7 +125,7 @@ describe('a savepoint', () => {
     const state = stateOf();
     state.spoil({ state: 'failed', reason: 'a statement in it failed' }, 2);
     expect([1, 2, 3].map((depth) => state.canRollBackTo(depth))).toEqual([true, true, false]);
-    state.rolledBackTo();
+    state.rolledBackTo(1);
     expect(state.isActive).toBe(true);
     expect(() => state.enter()).not.toThrow();
   });

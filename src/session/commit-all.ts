@@ -1,0 +1,34 @@
+/** The COMMIT of a unit of work: of all its databases, none of which is kept when one of them cannot be. */
+import { refuseUnfinished } from './end-of-transaction.js';
+import type { Warn } from './session-options.js';
+import type { Transaction } from './transaction.js';
+import { prepareAll, warnOfUnflushed } from './unstored-work.js';
+
+export interface CommitAllOptions {
+  /** Whether what was not flushed yet is stored first; otherwise `warn` is told of it. */
+  readonly stores: boolean;
+  readonly warn: Warn;
+  /** Called after each COMMIT that was acknowledged. */
+  readonly committed: () => void;
+}
+
+export async function commitAll(
+  transactions: readonly Transaction[],
+  { stores, warn, committed }: CommitAllOptions,
+): Promise<void> {
+  const isKept = ({ state }: Transaction): boolean => state.rollbackOnly === undefined;
+  const kept = transactions.filter(isKept);
+  // All of them, before the first is committed.
+  for (const transaction of kept) refuseUnfinished(transaction);
+  for (const { state } of kept) state.refuseCommit();
+  if (!stores) warnOfUnflushed(kept, warn);
+  await prepareAll(kept, stores);
+  // A hook may have decided otherwise.
+  for (const transaction of kept.filter(isKept)) {
+    // One database after the other, in the order in which they were set up.
+    const lastCheck = (): void => refuseUnfinished(transaction);
+    // oxlint-disable-next-line no-await-in-loop
+    await transaction.commit({ lastCheck, flushes: stores, expires: false });
+    committed();
+  }
+}
