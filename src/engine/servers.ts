@@ -3,7 +3,7 @@ import { InvalidParameterError } from '../errors.js';
 import type { Backend } from './backend.js';
 import { withDeadline } from './deadline.js';
 import type { EngineSettings } from './engine-options.js';
-import { classifyFailure } from './failures.js';
+import { classifyFailure, concernsOthers } from './failures.js';
 import type { Lease, LeaseHolder, LeaseOwner } from './lease.js';
 import { type Lender, Lending } from './lending.js';
 import { OwnWrites } from './own-writes.js';
@@ -43,6 +43,11 @@ export class Servers {
 
   get replicas(): readonly ReplicaStatus[] {
     return this.#replicas.map(({ status }) => status);
+  }
+
+  /** Whether who only reads may begin on another server when `error` came at this attempt (0 is the first) to begin. */
+  hasOther(error: unknown, attempt: number): boolean {
+    return attempt < this.#replicas.length && concernsOthers(classifyFailure(error));
   }
 
   /** Replaces every connection that was opened until now, to every server. */

@@ -122,9 +122,7 @@ describe.skipIf(noGalera !== undefined)('a Galera cluster', () => {
       database.watch({ dataSource: engine.dataSource, close: () => engine.dispose() });
       const session = scopedSession(sessionFactory(engine));
       const port = async (): Promise<number> =>
-        Number(
-          await session.run((one) => one.scalar('SELECT @@port'), { readOnly: true, retry: { times: 3 } }),
-        );
+        Number(await session.run((one) => one.scalar('SELECT @@port'), { readOnly: true }));
       expect(await port()).toBe(cluster.nodes[2]!.port);
       await isolate(1);
       await waitUntil('the node is alone', async () => !(await isReady()), 20_000);

@@ -42,10 +42,9 @@ describe.skipIf(noStandby !== undefined)('a PostgreSQL standby', () => {
   });
   afterEach(async () => {
     for (const engine of engines.splice(0)) {
-      expect(
-        [engine.status(), ...engine.replicas()].map(({ active }) => active),
-        'I1: all are back',
-      ).toEqual([0, 0]);
+      await waitUntil('I1: all are back', () =>
+        [engine.status(), ...engine.replicas()].every(({ active }) => active === 0),
+      );
       await engine.dispose();
     }
   });
