@@ -46,7 +46,9 @@ export {
   type ResetMode,
 } from './pool-options.js';
 export { RawConnection } from './raw-connection.js';
+export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';
+export { NO_RECORDER, type SentStatement, type StatementRecorder } from './statement-recorder.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

@@ -9,8 +9,11 @@ import { classifyCommitFailure, classifyFailure, concernsOthers } from './failur
 import { hideValues } from './hidden-values.js';
 import type { BeginSettings } from './isolation.js';
 import type { Lease, LeaseSlot } from './lease.js';
+import { Leasing } from './leasing.js';
+import { OpenRows } from './open-rows.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { NO_RECORDER, type StatementRecorder } from './statement-recorder.js';
 import { StatementWire } from './statement-wire.js';
 import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
 
@@ -18,21 +21,23 @@ export class TransactionRunner implements TransactionUse {
   readonly runner: QueryRunner;
   readonly #wire: StatementWire;
   readonly #slot: LeaseSlot;
-  #options: BeginSettings = {};
+  readonly #leasing: Leasing;
+  #rows: OpenRows | undefined;
   #isBegun = false;
   #wasSeenOpen = false;
-  #hasWritten = false;
+  /** True when something else than a read was sent in this transaction. */
+  hasWritten = false;
   #isAltered = false;
-  /** The begin that is under way; a connection that arrives for another one is handed back. */
-  #attempt: object | undefined;
 
   constructor(
     private readonly engine: Engine,
     private readonly owner: RunnerOwner,
+    private readonly recorder: StatementRecorder = NO_RECORDER,
   ) {
     this.#slot = owner.leaseSlot;
     this.runner = engine.createSessionRunner(this, owner);
     this.#wire = new StatementWire(engine, this.runner, owner);
+    this.#leasing = new Leasing(engine, owner, this.runner, this.#wire);
   }
 
   get isAtHand(): boolean {
@@ -43,21 +48,16 @@ export class TransactionRunner implements TransactionUse {
     return this.#slot.lease?.raw;
   }
 
-  /** True when something else than a read was sent in this transaction. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
-  }
-
   get options(): BeginSettings {
-    return this.#options;
+    return this.#leasing.options;
   }
 
   /** Leases a connection and begins, unless that is done already. */
-  async begin(): Promise<void> {
+  async begin(attempt = 0): Promise<void> {
     if (this.#isBegun) return;
-    await this.#lease();
+    await this.#leasing.lease();
     try {
-      for (const sql of this.engine.backend.beginStatements(this.connection, this.#options)) {
+      for (const sql of this.engine.backend.beginStatements(this.connection, this.options)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
         const result = await this.#raw(sql);
         this.engine.backend.refuseUnsafe(result.raw);
@@ -67,51 +67,30 @@ export class TransactionRunner implements TransactionUse {
       this.#wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
       this.#lose(error);
+      // Nothing was done there. A server that was lost is not asked again at once.
+      if (this.options.readOnly === true && this.engine.servers.hasOther(error, attempt))
+        return this.begin(attempt + 1);
       throw couldNotBegin(this.owner.label, error);
     }
   }
 
-  /** At once where a connection is free; a connection that is held stays. */
-  #lease(): Promise<void> | undefined {
-    if (this.#slot.lease !== undefined) return undefined;
-    const { label, identity } = this.owner;
-    this.#options = this.owner.transactionOptions();
-    this.engine.refuseUnusable(this.#options);
-    const attempt = (this.#attempt = {});
-    const { readOnly = false } = this.#options;
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
-    if (acquired instanceof Promise) return this.#arriving(acquired, attempt, label);
-    this.#slot.lease = acquired;
-    return undefined;
-  }
-
   /** With `firstWrite`, what only reads may be sent before the transaction. */
   #mayPrecede(sql: string): boolean {
-    return this.#options.begin === 'firstWrite' && onlyReads(sql);
-  }
-
-  /** A pool may answer after the wait for it was given up: then the connection goes back. */
-  async #arriving(acquired: Promise<Lease>, attempt: object, label: string): Promise<void> {
-    try {
-      await this.#wire.waitFor(acquired, (lease) => {
-        if (this.#attempt === attempt) this.#slot.lease = lease;
-        else void lease.release();
-      });
-    } catch (error) {
-      throw couldNotBegin(label, error);
-    }
+    return this.options.begin === 'firstWrite' && onlyReads(sql);
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const leasing = this.#lease();
+    const leasing = this.#leasing.lease();
     if (leasing !== undefined) await leasing;
     if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
-    this.#wire.refuseBehindStream();
-    this.#hasWritten ||= isWrite(sql);
+    const closing = this.#rows?.refuse();
+    if (closing !== undefined) await closing;
+    this.hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
     this.#isAltered ||= setsAutocommit(sql, family);
+    const sent = this.recorder.sent(sql, parameters);
     let result: QueryResult;
     try {
       result = await this.#raw(sql, parameters);
@@ -120,8 +99,12 @@ export class TransactionRunner implements TransactionUse {
       this.#judge(error, ends);
       throw error;
     }
+    sent.answered();
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.#wasSeenOpen)) {
+      this.engine.servers.noteWrite(this.owner.identity);
+      this.owner.spoilt(ENDED_BY_STATEMENT);
+    }
     return result;
   }
 
@@ -145,6 +128,7 @@ export class TransactionRunner implements TransactionUse {
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
+    void this.#rows?.refuse();
     if (!this.#isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
     if (this.#slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
@@ -153,13 +137,31 @@ export class TransactionRunner implements TransactionUse {
     if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
-  /** Begins, then hands out TypeORM's stream. */
+  /** Sends a statement whose rows are read one by one; as long as they are, nothing else is sent. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    await this.#lease();
-    if (!this.#mayPrecede(given[0])) await this.begin();
-    const rows = await this.#wire.stream(...given);
-    rows.once('error', (error) => this.#judge(error, false));
-    return rows;
+    const [sql] = given;
+    const { rowSource } = this.engine.backend;
+    await this.#leasing.lease();
+    // A cursor lives in a transaction.
+    if (rowSource === 'cursor' || !this.#mayPrecede(sql)) await this.begin();
+    this.#rows ??= new OpenRows(rowSource, this.#wire, this.owner.label);
+    await this.#rows.refuse();
+    this.hasWritten ||= isWrite(sql);
+    const sent = this.recorder.sent(sql, given[1]);
+    const { lease } = this.#slot;
+    const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
+      if (this.#slot.lease !== lease) throw new SessionClosedError(this.owner.label);
+      return this.#raw(text, values);
+    };
+    try {
+      const rows = await this.#rows.open(send, given);
+      rows.once('error', (error) => this.#judge(error, false));
+      rows.once('close', () => void (rows.errored ?? sent.answered()));
+      return rows;
+    } catch (error) {
+      this.#judge(error, false);
+      throw error;
+    }
   }
 
   /**
@@ -170,15 +172,18 @@ export class TransactionRunner implements TransactionUse {
    */
   async commit(): Promise<void> {
     try {
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('COMMIT');
     } catch (error) {
       if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
         await this.rollback();
         throw error;
       }
+      if (this.hasWritten) this.engine.servers.noteWrite(this.owner.identity);
       this.#lose(error);
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
+    if (this.hasWritten) await this.engine.servers.noteCommit(this.owner.identity, this.#slot.lease);
     try {
       await this.#giveBack();
     } catch (error) {
@@ -190,18 +195,20 @@ export class TransactionRunner implements TransactionUse {
   async rollback(): Promise<void> {
     if (this.#slot.lease === undefined) return;
     try {
+      await this.#rows?.end();
       if (this.#isBegun) await this.#raw('ROLLBACK');
       await this.#giveBack();
     } catch {
-      this.#destroy();
+      this.#end()?.destroy();
     }
   }
 
   /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
   discard(reason: unknown): void {
-    this.#attempt = undefined;
+    this.#leasing.giveUp();
     this.#wire.giveUp(this.#slot.lease, reason);
-    this.#destroy();
+    void this.#rows?.end(reason);
+    this.#end()?.destroy();
   }
 
   #judge(error: unknown, ends: boolean): void {
@@ -222,28 +229,21 @@ export class TransactionRunner implements TransactionUse {
 
   async #giveBack(): Promise<void> {
     // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.engine.backend.endStatements(this.#options)) await this.#raw(sql);
-    if (this.#isAltered) this.#destroy();
+    for (const sql of this.engine.backend.endStatements(this.options)) await this.#raw(sql);
+    if (this.#isAltered) this.#end()?.destroy();
     else await this.#end()?.release();
-  }
-
-  #destroy(): void {
-    this.#end()?.destroy();
   }
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   #lose(error: unknown): void {
-    this.#destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
+    if (concernsOthers(classifyFailure(error))) this.#slot.lease?.invalidateOthers();
+    this.#end()?.destroy();
   }
 
   #end(): Lease | undefined {
     const lease = this.#slot.lease;
     this.#slot.lease = undefined;
-    this.#isBegun = false;
-    this.#wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.#isAltered = false;
+    this.#isBegun = this.#wasSeenOpen = this.hasWritten = this.#isAltered = false;
     return lease;
   }
 }

@@ -51,6 +51,11 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
     return this.#active.size;
   }
 
+  /** True as soon as the application shuts down. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** The unit of work of a scope that was opened for it; refused while the application shuts down. */
   open(scope: Scope): Ending {
     if (this.#isDraining) {
@@ -74,6 +79,12 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
     this.#waiting = waiting;
   }
 
+  /** The unit of work that has this scope, while it has not ended; looked for, since few ask. */
+  ofScope(scope: Scope): Ending | undefined {
+    for (const ending of this.#active) if (ending.scope === scope) return ending;
+    return undefined;
+  }
+
   begun(ending: Ending): () => void {
     return this.#active.add(ending);
   }
@@ -95,6 +106,8 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
 
   readonly warn = (message: string): void => this.#logger.warn(message);
 
+  readonly report = (message: string): void => this.#logger.error(message);
+
   /** For what a handler does at every request: it names the handler, so that there are not many. */
   readonly warnOnce = (message: string): void => {
     if (this.#warned.has(message)) return;
@@ -103,7 +116,12 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   };
 
   /** Here and not later: the order of the hooks that destroy DataSources depends on the order of imports. */
-  async beforeApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
+    return this.drain();
+  }
+
+  /** Begins nothing new, and waits for what runs, up to `drainTimeoutMs`. */
+  async drain(): Promise<void> {
     this.#isDraining = true;
     this.#waiting.drain();
     if (!this.#isIdle) await this.#drain();
@@ -137,7 +155,14 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   /** One may begin the other, and is over before it. */
   async #whenIdle(): Promise<void> {
     while (!this.#isIdle) {
-      const empty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+      // Two may drain at the same time.
+      const other = this.#whenEmpty;
+      const empty = new Promise<void>((resolve) => {
+        this.#whenEmpty = () => {
+          other();
+          resolve();
+        };
+      });
       // oxlint-disable-next-line no-await-in-loop
       await Promise.all([this.#active.size > 0 ? empty : undefined, this.#waiting.idle()]);
     }

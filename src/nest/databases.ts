@@ -17,7 +17,7 @@ export interface Database {
 }
 
 /** What is left out means something by itself. */
-type Optional = 'rollbackOn' | 'backgroundConcurrency' | 'onBackgroundError';
+type Optional = 'rollbackOn' | 'readYourWrites' | 'backgroundConcurrency' | 'onBackgroundError';
 export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOptions, Optional>>;
 
 @Injectable()

@@ -24,6 +24,7 @@ import {
   type RollbackOn,
   type SessionOptions as SessionSettings,
 } from '../session/index.js';
+import { readYourWritesRule, type ReadYourWritesOptions } from './client-of.js';
 import { DEFAULT_NAME } from './tokens.js';
 
 /** A route as Nest's `MiddlewareConsumer.exclude` takes it. */
@@ -56,6 +57,8 @@ export interface UnitOfWorkOptions {
   readonly backgroundQueueLimit?: number;
   /** Is told of the error of a background task, which is logged in any case. */
   readonly onBackgroundError?: OnTaskError;
+  /** Lets clients read on replicas no later than what they wrote. Default: only within one unit of work. */
+  readonly readYourWrites?: ReadYourWritesOptions;
 }
 
 /** What the sessions of a database have in common. */
@@ -67,6 +70,8 @@ export const OPTIONS_OF_SESSIONS = [
   'unitOfWork',
   'autoflush',
   'expireOnCommit',
+  'recordQueries',
+  'trackModifications',
 ] as const satisfies readonly (keyof SessionSettings)[];
 type OptionOfSessions = (typeof OPTIONS_OF_SESSIONS)[number];
 
@@ -110,6 +115,7 @@ export const UNIT_OF_WORK_RULES: Rules<UnitOfWorkOptions> = {
   backgroundConcurrency: integer(1),
   backgroundQueueLimit: integer(0),
   onBackgroundError: callable<OnTaskError>(),
+  readYourWrites: readYourWritesRule,
 };
 
 const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
@@ -122,6 +128,8 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   unitOfWork: SESSION_RULES.unitOfWork,
   autoflush: SESSION_RULES.autoflush,
   expireOnCommit: SESSION_RULES.expireOnCommit,
+  recordQueries: SESSION_RULES.recordQueries,
+  trackModifications: SESSION_RULES.trackModifications,
   name: text,
   dataSource: anything<ScopedSessionModuleOptions['dataSource']>(),
   repositories: repositoryMode,

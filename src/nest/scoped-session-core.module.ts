@@ -8,9 +8,13 @@ import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
 import { MethodOwners } from './method-owners.js';
+import { GraphQLOperations } from './graphql-operations.js';
+import { ApolloPlugin } from './graphql-apollo.js';
+import { MercuriusHooks } from './graphql-mercurius.js';
 import { ScopeMiddleware } from './scope.middleware.js';
 import { SessionErrorFilter } from './session-error.filter.js';
 import { SessionInterceptor } from './session.interceptor.js';
+import { UnservedMessages } from './unserved-messages.js';
 
 const EVERY_ROUTE = '{*path}';
 
@@ -24,8 +28,12 @@ const EVERY_ROUTE = '{*path}';
     { provide: BackgroundTasks, inject: [BackgroundHost], useFactory: ({ tasks }: BackgroundHost) => tasks },
     ExcludedRequests,
     ScopeMiddleware,
+    UnservedMessages,
     ClassSerializers,
     MethodOwners,
+    GraphQLOperations,
+    ApolloPlugin,
+    MercuriusHooks,
     SessionInterceptor,
     SessionErrorFilter,
     // useExisting, so that a test can override the class itself.

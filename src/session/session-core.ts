@@ -1,12 +1,19 @@
 /** What every part of a session builds on: its transaction, made at the first use. */
-import type { Engine } from '../engine/index.js';
+import type { Engine, StatementRecorder } from '../engine/index.js';
 import { UnboundSessionError } from '../errors.js';
+import { type NotFound, notFoundError } from './not-found.js';
 import type { UnitOfWork } from '../unit-of-work/index.js';
+import type { RecordedQuery } from './recorded-queries.js';
 import type { Transaction } from './transaction.js';
 
 /** What a session works on; its transaction is made at the session's first use. */
 export interface SessionBinding {
   readonly engine: Engine;
+  /** Makes the error of what is an answer of 404. */
+  readonly notFound: NotFound;
+  readonly recorder: StatementRecorder;
+  /** The statements that were sent, where they are written down. */
+  readonly recordedQueries: RecordedQuery[];
   /** Throws where nothing may be used any more. */
   start(session: object): Transaction;
 }
@@ -20,6 +27,10 @@ export let startedTransactionOf: (session: SessionCore) => Transaction | undefin
 export const unitOfWorkOf = (session: SessionCore): UnitOfWork => transactionOf(session).tracking.work;
 /** Throws where the session has none. */
 export let bindingOf: (session: SessionCore) => SessionBinding;
+/** Makes the error of what is an answer of 404. */
+export let notFoundOf: (session: SessionCore) => NotFound;
+/** The statements that the session has sent, where they are written down. */
+export let recordedOf: (session: SessionCore) => RecordedQuery[];
 /** Runs what a public method promises: it may fail unseen, and the end of the unit of work tells of it then. */
 export let promised: <T>(session: SessionCore, work: () => Promise<T>) => Promise<T>;
 
@@ -36,8 +47,12 @@ export class SessionCore {
     transactionOf = (session) => session.#bound;
     startedTransactionOf = (session) => session.#transaction;
     bindingOf = (session) => session.#bindingOrRefuse;
+    notFoundOf = (session) => session.#binding?.notFound ?? notFoundError;
+    recordedOf = (session) => session.#binding?.recordedQueries ?? [];
     promised = (session, work) =>
-      session.#binding === undefined ? work() : session.#bound.pending.promised(work);
+      session.#binding === undefined
+        ? work()
+        : session.#bound.pending.promised(session.#binding.recorder.asking(work));
   }
 
   get #bound(): Transaction {

@@ -1,8 +1,9 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import { type BeginMode, type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
+import { type Engine, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
-import { currentScope, type Scope } from '../scope/index.js';
+import type { Scope } from '../scope/index.js';
+import { Binding } from './binding.js';
 import type { EndingOptions } from './ending.js';
 import {
   BEGIN_RULES,
@@ -15,12 +16,11 @@ import {
   type SessionFactoryOptions,
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
+import { ModelSignals, type ModelsListener } from './model-signals.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
-import type { SessionBinding } from './session-core.js';
-import { SESSION_RULES, type SessionOptions, type UnitOfWorkMode, type Warn } from './session-options.js';
-import { Transaction } from './transaction.js';
-import type { TransactionSettings } from './transaction-settings.js';
+import { SESSION_RULES, type SessionOptions } from './session-options.js';
+import type { Transaction } from './transaction.js';
 
 /**
  * Makes sessions.
@@ -36,6 +36,7 @@ import type { TransactionSettings } from './transaction-settings.js';
 export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
+  readonly #signals = new ModelSignals();
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -92,7 +93,10 @@ export class SessionFactory {
     const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
     const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
     if (engine === undefined) return new sessionClass(undefined, info);
-    return new sessionClass(new Binding(engine, settings, scope, enlist, this.endingOptions), info);
+    return new sessionClass(
+      new Binding(engine, settings, scope, enlist, this.endingOptions, this.#signals),
+      info,
+    );
   }
 
   /** Warns when `session` is dropped while it holds a connection. @internal */
@@ -108,6 +112,29 @@ export class SessionFactory {
     const changed = readOptions('configure', options, FACTORY_RULES) as FactorySettings;
     this.#settings = checked({ ...this.#settings, ...changed });
     this.#endingOptions = endingOptionsOf(this.#settings);
+  }
+
+  /**
+   * Calls `listener` before each COMMIT with the objects that it is to store, each once with what became of it in all; with none
+   * it is not called. It is awaited, what it adds is stored too, and what it throws prevents the COMMIT. Of bulk operations,
+   * SQL and TypeORM's own writes it is not told. Flask-SQLAlchemy's `before_models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.beforeCommit(listener, this.#settings.trackModifications ?? false);
+  }
+
+  /**
+   * The same after each COMMIT; what `listener` throws is reported (`warn`) and changes nothing. Flask-SQLAlchemy's
+   * `models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.committed(listener, this.#settings.trackModifications ?? false);
   }
 
   /**
@@ -158,71 +185,4 @@ export function sessionFactory(
   options?: SessionFactoryOptions,
 ): SessionFactory {
   return new SessionFactory(target, options);
-}
-
-/**
- * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
- * transaction needs is made at the first use.
- */
-class Binding implements SessionBinding, TransactionSettings {
-  constructor(
-    readonly engine: Engine,
-    private readonly settings: FactorySettings,
-    readonly scope: Scope | undefined,
-    private readonly enlist: (transaction: Transaction, session: object) => void,
-    private readonly ending: EndingOptions,
-  ) {}
-
-  get label(): string | undefined {
-    return this.settings.label;
-  }
-
-  get autobegin(): boolean {
-    return this.settings.autobegin ?? true;
-  }
-
-  get unitOfWork(): UnitOfWorkMode {
-    return this.settings.unitOfWork ?? 'session';
-  }
-
-  get autoflush(): boolean {
-    return this.settings.autoflush ?? true;
-  }
-
-  get expireOnCommit(): boolean {
-    return this.settings.expireOnCommit ?? false;
-  }
-
-  get isolation(): IsolationLevel | undefined {
-    return this.settings.isolation;
-  }
-
-  get readOnly(): boolean | undefined {
-    return this.settings.readOnly;
-  }
-
-  get begin(): BeginMode | undefined {
-    return this.settings.begin;
-  }
-
-  get unrepeatableReads(): boolean | undefined {
-    return this.settings.unrepeatableReads;
-  }
-
-  get warn(): Warn {
-    return this.ending.warn;
-  }
-
-  get settleTimeoutMs(): number {
-    return this.ending.settleTimeoutMs;
-  }
-
-  start(session: object): Transaction {
-    const { scope } = this;
-    const transaction = new Transaction(this.engine, this);
-    if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
-    else this.enlist(transaction, session);
-    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
-    return transaction;
-  }
 }

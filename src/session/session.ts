@@ -14,7 +14,8 @@ import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
 import { NestedTransaction } from './nested-transaction.js';
 import type { CommitCount } from './retry.js';
-import { LoadingSession, queryOf } from './loading-session.js';
+import { ConvenientSession } from './convenient-session.js';
+import { queryOf } from './loading-session.js';
 import {
   bindingOf,
   promised,
@@ -41,7 +42,7 @@ import type { Transaction } from './transaction.js';
  * await session.close();
  * ```
  */
-export class SessionBase extends LoadingSession implements SessionApi {
+export class SessionBase extends ConvenientSession implements SessionApi {
   readonly #info: Record<string, unknown>;
 
   /** @internal */
@@ -118,6 +119,14 @@ export class SessionBase extends LoadingSession implements SessionApi {
       throw new InvalidParameterError('setRollbackOnly takes its reason as a text.');
     this.#bound.refuseAfterEnd();
     this.#bound.state.rollbackOnly ??= reason;
+  }
+
+  get writePosition(): string | undefined {
+    return this.#bound.engine.servers.positionOf(this.#bound.identity);
+  }
+
+  readAfter(position: string): void {
+    this.#bound.engine.servers.readAfter(this.#bound.identity, position);
   }
 
   execute<Row = Record<string, unknown>>(

@@ -104,7 +104,8 @@ export class TransactionEnd {
 
   /** The next transaction starts afresh. */
   over(outcome: Outcome): void {
-    const { nested, startedHooks, turns, state } = this.transaction;
+    const { nested, startedHooks, startedTracking, turns, state } = this.transaction;
+    startedTracking?.changes.ended();
     startedHooks?.ended(outcome);
     nested.closeAll();
     turns.endHandles();
@@ -113,9 +114,10 @@ export class TransactionEnd {
   }
 
   async #prepare(flushes: boolean): Promise<void> {
-    const { startedHooks, state } = this.transaction;
-    state.refuseCommit();
+    this.transaction.state.refuseCommit();
     if (flushes) await this.#flushAll();
+    // What was flushed may have been the first that somebody is to be told of.
+    const { startedHooks } = this.transaction;
     if (startedHooks === undefined) return;
     await startedHooks.beforeCommit();
     if (flushes) await this.#flushAll();

@@ -1,0 +1,106 @@
+/** What a session is made on: the engine, the options that hold for it, and the scope that it is in. */
+import {
+  type BeginMode,
+  type Engine,
+  type IsolationLevel,
+  NO_RECORDER,
+  type StatementRecorder,
+} from '../engine/index.js';
+import { currentScope, type Scope } from '../scope/index.js';
+import type { EndingOptions } from './ending.js';
+import type { FactorySettings } from './factory-options.js';
+import type { ModelSignals } from './model-signals.js';
+import { type NotFound, notFoundError } from './not-found.js';
+import { RecordedQueries, type RecordedQuery, recordedQueries } from './recorded-queries.js';
+import type { SessionBinding } from './session-core.js';
+import type { UnitOfWorkMode, Warn } from './session-options.js';
+import { Transaction } from './transaction.js';
+import type { TransactionSettings } from './transaction-settings.js';
+
+/**
+ * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
+ * transaction needs is made at the first use.
+ */
+export class Binding implements SessionBinding, TransactionSettings {
+  readonly #recorded: RecordedQueries | undefined;
+
+  constructor(
+    readonly engine: Engine,
+    private readonly settings: FactorySettings,
+    readonly scope: Scope | undefined,
+    private readonly enlist: (transaction: Transaction, session: object) => void,
+    private readonly ending: EndingOptions,
+    readonly signals: ModelSignals,
+  ) {
+    this.#recorded = recordedQueries(settings.recordQueries);
+  }
+
+  get recorder(): StatementRecorder {
+    return this.#recorded ?? NO_RECORDER;
+  }
+
+  get recordedQueries(): RecordedQuery[] {
+    return this.#recorded?.queries ?? [];
+  }
+
+  get label(): string | undefined {
+    return this.settings.label;
+  }
+
+  get autobegin(): boolean {
+    return this.settings.autobegin ?? true;
+  }
+
+  get unitOfWork(): UnitOfWorkMode {
+    return this.settings.unitOfWork ?? 'session';
+  }
+
+  get autoflush(): boolean {
+    return this.settings.autoflush ?? true;
+  }
+
+  get trackModifications(): boolean {
+    return this.settings.trackModifications ?? false;
+  }
+
+  get expireOnCommit(): boolean {
+    return this.settings.expireOnCommit ?? false;
+  }
+
+  get isolation(): IsolationLevel | undefined {
+    return this.settings.isolation;
+  }
+
+  get readOnly(): boolean | undefined {
+    return this.settings.readOnly;
+  }
+
+  get begin(): BeginMode | undefined {
+    return this.settings.begin;
+  }
+
+  get unrepeatableReads(): boolean | undefined {
+    return this.settings.unrepeatableReads;
+  }
+
+  get notFound(): NotFound {
+    return this.settings.notFound ?? notFoundError;
+  }
+
+  get warn(): Warn {
+    return this.ending.warn;
+  }
+
+  get settleTimeoutMs(): number {
+    return this.ending.settleTimeoutMs;
+  }
+
+  start(session: object): Transaction {
+    const { scope } = this;
+    const transaction = new Transaction(this.engine, this);
+    if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
+    else this.enlist(transaction, session);
+    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
+    return transaction;
+  }
+}
