@@ -10,7 +10,7 @@ export interface ReportedTask {
 }
 
 /** Is told of the error of a task, which nobody else may ever see. */
-export type OnTaskError = (error: unknown, task: ReportedTask) => Promise<void> | void;
+export type OnTaskError = (error: unknown, task: ReportedTask) => unknown;
 
 export interface TaskHost {
   /** Opens the units of work of tasks. */
@@ -77,7 +77,7 @@ export function tellOfError(
   task: ReportedTask,
   failed: (later: unknown) => void,
 ): void {
-  const told = async (): Promise<void> => onError(error, task);
+  const told = async (): Promise<unknown> => onError(error, task);
   told().catch(failed);
 }
 
