@@ -172,6 +172,19 @@ onEach(['mariadb', 'sqljs'], (database) => {
       expect(await stored()).toEqual([]);
     });
 
+    it('F81: many requests, each with a task of its own, on a small pool: all are kept, and nobody waits for ever', async () => {
+      await start();
+      const names = Array.from({ length: 40 }, (_, index) => `member ${index}`);
+      const statuses = await Promise.all(
+        names.map(async (name) => (await served.http.post(`/joins/${encodeURIComponent(name)}`)).status),
+      );
+      await tasks.idle();
+      expect(new Set(statuses)).toEqual(new Set([201]));
+      const mails = names.map((name) => `mail to ${name}`);
+      expect((await stored()).toSorted()).toEqual([...names, ...mails].toSorted());
+      expect(served.heard.of('error')).toEqual([]);
+    });
+
     it('a task that has no place fails the request that asks for it: 503, to be tried again', async () => {
       await start({ backgroundConcurrency: 1, backgroundQueueLimit: 0 });
       await served.http.post('/waits').expect(201);

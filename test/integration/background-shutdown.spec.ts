@@ -13,6 +13,7 @@ import {
 } from 'nestjs-scoped-session';
 import { DataSource, type DataSourceOptions, Repository } from 'typeorm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ActiveWork } from '../../src/nest/active-work.js';
 import { serve, type Served, withNotes } from '../support/boot.js';
 import { onEach } from '../support/databases.js';
 import { Note } from '../support/note.js';
@@ -145,6 +146,18 @@ onEach(['mariadb', 'sqljs'], (database) => {
     await failed.promise;
     await served.close();
     expect(await task.done).toEqual({ outcome: 'failed', error: expect.any(ScopeAbortedError) });
+  });
+
+  it('two that drain at the same time, as a server of GraphQL and the application do, both end with the work', async () => {
+    await start({ drainTimeoutMs: 60_000 });
+    add('first', 'a', gate.promise);
+    await arrived.promise;
+    const work = served.app.get(ActiveWork, { strict: false });
+    const draining = [work.drain(), work.drain()];
+    gate.resolve();
+    await Promise.all(draining);
+    await served.close();
+    expect(await stored()).toEqual(['first']);
   });
 
   it('is done at once when there is none, and accepts none afterwards', async () => {
