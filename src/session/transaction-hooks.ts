@@ -1,6 +1,6 @@
 /** The hooks of a transaction: what the application wants to be called for before its COMMIT, and when it is decided. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { IllegalStateChangeError, type Outcome } from '../errors.js';
+import { IllegalStateChangeError, type Outcome, ScopeAbortedError } from '../errors.js';
 import type { Warn } from './session-options.js';
 
 /** What is called, with what became of the transaction where it wants to know. */
@@ -46,11 +46,21 @@ export class TransactionHooks {
       const hooks = this.#take(({ moment }) => moment === 'beforeCommit');
       if (hooks.length === 0) return;
       // In the order of their registration. oxlint-disable-next-line no-await-in-loop
-      for (const { call } of hooks) await call('committed');
+      for (const hook of hooks) await this.#ask(hook);
     }
     throw new IllegalStateChangeError(
       `Hooks of beforeCommit registered further ones ${MOST_ROUNDS} times in ${this.transaction.label}; it was rolled back.`,
     );
+  }
+
+  async #ask({ moment, call }: Registered): Promise<void> {
+    const tooLate = this.#letGo.sent.then(() => {
+      throw new ScopeAbortedError(
+        `${this.transaction.label}: a hook of ${moment} had not ended when the unit of work was cut short; it was rolled back.`,
+        { outcome: 'rolledBack' },
+      );
+    });
+    await Promise.race([call('committed'), tooLate]);
   }
 
   /** The savepoint number `number` is kept: what is behind it shares the fate of what is around it. */

@@ -213,6 +213,19 @@ onEach(KINDS, (database) => {
       expect(await texts(impatient.dataSource)).toEqual(['x']);
     });
 
+    it('before the COMMIT: it is rolled back', async () => {
+      const impatient = await ours(database, {}, { settleTimeoutMs: 20 });
+      const work = impatient.session.run(
+        async (session) => {
+          await session.execute("INSERT INTO note (text) VALUES ('x')");
+          session.beforeCommit(never);
+        },
+        { timeoutMs: 50 },
+      );
+      await expect(work).rejects.toMatchObject({ outcome: 'rolledBack' });
+      expect(await texts(impatient.dataSource)).toEqual([]);
+    });
+
     it('do not keep what was cut short from ending', async () => {
       const impatient = await ours(database, {}, { settleTimeoutMs: 20 });
       const work = impatient.session.run(
