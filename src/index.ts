@@ -45,6 +45,7 @@ export {
   OUTCOMES,
   ObjectDeletedError,
   ObjectStateError,
+  PartialCommitError,
   PendingRollbackError,
   PoolTimeoutError,
   PropagationError,
@@ -63,6 +64,7 @@ export {
   UnfinishedWorkError,
   UnsupportedContextError,
   UnusableDataSourceError,
+  type CommittedInPart,
   type ErrorDetails,
   type Outcome,
 } from './errors.js';

@@ -55,7 +55,7 @@ export class AdoptedDatabase {
     this.#madeEngine = !hasEngine(dataSource);
     const engine = engineOf(dataSource);
     const { settings } = site.databases;
-    const factory = sessionFactory(engine, { warn, settleTimeoutMs: settings.settleTimeoutMs });
+    const factory = sessionFactory(engine, { name, warn, settleTimeoutMs: settings.settleTimeoutMs });
     this.scoped = new ScopedSession(factory, new SessionsOfScopes(factory, site.work));
     const repositories = (): 'join' | 'leave' => this.#options.repositories ?? 'join';
     this.#adoption = joinDataSource(engine, this.scoped, {

@@ -1,5 +1,5 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { CommitOutcomeUnknownError, suppress } from '../errors.js';
+import { ScopedSessionError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
 import { cutShort, settle, whatIsKnown } from './end-of-transaction.js';
@@ -184,7 +184,7 @@ export class Ending {
       if (completion.kind === 'aborted') transactions.forEach((one) => cutShort(one, completion.error));
       else await this.#finish(transactions, completion);
     } catch (error) {
-      if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
+      if (error instanceof ScopedSessionError && error.outcome === 'unknown') this.scope.outcome = 'unknown';
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.

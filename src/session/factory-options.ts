@@ -1,6 +1,6 @@
 /** The options of a session factory, and how they are read. */
 import type { DataSource } from 'typeorm';
-import { Engine, engineOf, integer, isDataSource } from '../engine/index.js';
+import { Engine, engineOf, integer, isDataSource, text } from '../engine/index.js';
 import { InvalidOptionError } from '../errors.js';
 import type { EndingOptions } from './ending.js';
 import { type RetryOptions, retryRule } from './retry.js';
@@ -14,6 +14,8 @@ export type SessionClass = new (...given: ConstructorParameters<typeof SessionBa
 export interface SessionFactoryOptions extends SessionOptions {
   /** Where sessions get their connections, instead of the first argument. */
   readonly dataSource?: DataSource | Engine;
+  /** What errors call the database, where a unit of work has several. Default `default`. */
+  readonly name?: string;
   /** A class of your own that extends `SessionBase`. */
   readonly sessionClass?: SessionClass;
   /** Gets warnings that no caller waits for. Default: `process.emitWarning`. */
@@ -33,6 +35,7 @@ export const BEGIN_RULES = { ...SESSION_RULES, retry: retryRule };
 export const FACTORY_RULES = {
   ...SESSION_RULES,
   dataSource: engineFrom,
+  name: text,
   sessionClass: sessionClassFrom,
   warn: warnFrom,
   settleTimeoutMs: integer(0),

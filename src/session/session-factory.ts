@@ -177,6 +177,10 @@ class Binding implements SessionBinding, TransactionSettings {
     return this.settings.label;
   }
 
+  get database(): string {
+    return this.settings.name ?? 'default';
+  }
+
   get autobegin(): boolean {
     return this.settings.autobegin ?? true;
   }

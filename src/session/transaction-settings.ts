@@ -6,6 +6,8 @@ import type { UnitOfWorkMode, Warn } from './session-options.js';
 export interface TransactionSettings extends BeginSettings {
   /** Left out, the scope's name at the moment when somebody asks. */
   readonly label: string | undefined;
+  /** What errors call its database. */
+  readonly database: string;
   readonly autobegin: boolean;
   /** The unit of work that the session is in; what it sets for itself goes before the session's own options. */
   readonly scope: Scope | undefined;
