@@ -2,6 +2,7 @@
 
 import { BRAND, type ErrorDetails, ScopedSessionError } from './scoped-session-error.js';
 
+export { type CommittedInPart, PartialCommitError } from './partial-commit-error.js';
 export { type ErrorDetails, type Outcome, OUTCOMES, ScopedSessionError } from './scoped-session-error.js';
 
 // --- The program is wrong: running it again cannot help. --------------------------------------------------------
@@ -208,31 +209,6 @@ export class ConnectionUnavailableError extends ScopedSessionError {
 export class CommitOutcomeUnknownError extends ScopedSessionError {
   readonly code = 'SS_ERR_COMMIT_OUTCOME_UNKNOWN';
 }
-
-/** What became of the databases of one unit of work, by their names. */
-export interface CommittedInPart {
-  readonly committed: readonly string[];
-  readonly rolledBack: readonly string[];
-  /** No answer to their COMMIT came that would tell. */
-  readonly unknown: readonly string[];
-}
-
-/** The COMMIT of one database failed after that of another was done, and nothing can undo it; `cause` is the failure. */
-export class PartialCommitError extends ScopedSessionError implements CommittedInPart {
-  readonly code = 'SS_ERR_PARTIAL_COMMIT';
-  readonly committed: readonly string[];
-  readonly rolledBack: readonly string[];
-  readonly unknown: readonly string[];
-
-  constructor(message: string, details?: ErrorDetails, databases: CommittedInPart = IN_NO_DATABASE) {
-    super(message, details);
-    this.committed = databases.committed;
-    this.rolledBack = databases.rolledBack;
-    this.unknown = databases.unknown;
-  }
-}
-
-const IN_NO_DATABASE: CommittedInPart = { committed: [], rolledBack: [], unknown: [] };
 
 /** The unit of work took longer than `scopeTimeoutMs`; it was rolled back. */
 export class ScopeTimeoutError extends ScopedSessionError {

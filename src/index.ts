@@ -101,6 +101,7 @@ export {
   type Registry,
 } from './scope/index.js';
 export {
+  BindKey,
   COMMIT_MODES,
   isRetryable,
   NestedTransaction,
@@ -113,6 +114,9 @@ export {
   sessionFactory,
   StatementResult,
   type BeginOptions,
+  type BindOptions,
+  type BindsOption,
+  type BindTarget,
   type CommitMode,
   type RepositoryMode,
   type RetryOptions,

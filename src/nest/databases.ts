@@ -1,7 +1,7 @@
 /** The databases of one application, by name, and what its units of work have in common. */
 import { Injectable } from '@nestjs/common';
 import { DuplicateSessionNameError, InvalidOptionError } from '../errors.js';
-import type { ScopedSession } from '../session/index.js';
+import type { ReachedDatabase, ScopedSession } from '../session/index.js';
 import {
   type ScopedSessionModuleOptions,
   UNIT_OF_WORK_DEFAULTS,
@@ -21,6 +21,7 @@ export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOpt
 export class Databases {
   readonly #byName = new Map<string, Database | undefined>();
   readonly #scoped: ScopedSession[] = [];
+  #binds: readonly ReachedDatabase[] = [];
   #settings: UnitOfWorkSettings = UNIT_OF_WORK_DEFAULTS;
   readonly #setBy = new Map<string, string>();
 
@@ -32,6 +33,11 @@ export class Databases {
   /** In the order of their `forRoot()`, which is the order of their commits, whichever of them was there first. */
   get scoped(): readonly ScopedSession[] {
     return this.#scoped;
+  }
+
+  /** The same as its sessions reach them. */
+  get binds(): readonly ReachedDatabase[] {
+    return this.#binds;
   }
 
   /** Takes a name, before anything is opened for it. Throws `SS_ERR_DUPLICATE_SESSION_NAME`. */
@@ -49,6 +55,9 @@ export class Databases {
     this.#byName.set(database.name, database);
     const known = [...this.#byName.values()].filter((one) => one !== undefined);
     this.#scoped.splice(0, Infinity, ...known.map(({ scoped }) => scoped));
+    this.#binds = known.map(({ name, scoped: { registry, sessionFactory } }) => {
+      return { name, registry, factory: sessionFactory, entities: [] };
+    });
     for (const key of Object.keys(UNIT_OF_WORK_RULES) as (keyof UnitOfWorkOptions)[]) {
       if (options[key] === undefined) continue;
       const other = this.#setBy.get(key);

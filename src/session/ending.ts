@@ -5,7 +5,7 @@ import { commitAll } from './commit-all.js';
 import { cutShort, settle, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import type { SessionBase } from './session.js';
-import { startedTransactionOf } from './session-core.js';
+import { ownTogetherOf, startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import type { Transaction } from './transaction.js';
@@ -171,7 +171,8 @@ export class Ending {
   get #transactions(): Transaction[] {
     return this.sources
       .filter(({ registry }) => registry.has())
-      .map(({ registry }) => startedTransactionOf(registry.get()))
+      .flatMap(({ registry }) => ownTogetherOf(registry.get()))
+      .map((session) => startedTransactionOf(session))
       .filter((transaction) => transaction !== undefined);
   }
 

@@ -1,8 +1,11 @@
 /** SessionFactory: makes sessions with the same options, SQLAlchemy's sessionmaker. */
 import type { DataSource } from 'typeorm';
-import { type BeginMode, type Engine, type IsolationLevel, readOptions } from '../engine/index.js';
+import { type Engine, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
-import { currentScope, type Scope } from '../scope/index.js';
+import type { Scope } from '../scope/index.js';
+import { bindsWith } from './bind-factories.js';
+import { Binds } from './binds.js';
+import type { Enlist, ReachedDatabase, SessionSite } from './bound-factory.js';
 import type { EndingOptions } from './ending.js';
 import {
   BEGIN_RULES,
@@ -17,10 +20,9 @@ import {
 import { noticeForgotten } from './forgotten-sessions.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
-import type { SessionBinding } from './session-core.js';
-import { SESSION_RULES, type SessionOptions, type UnitOfWorkMode, type Warn } from './session-options.js';
-import { Transaction } from './transaction.js';
-import type { TransactionSettings } from './transaction-settings.js';
+import { FactoryBinding } from './factory-binding.js';
+import { SESSION_RULES, type SessionOptions } from './session-options.js';
+import type { Transaction } from './transaction.js';
 
 /**
  * Makes sessions.
@@ -36,6 +38,7 @@ import type { TransactionSettings } from './transaction-settings.js';
 export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
+  #binds: Binds<ReachedDatabase> | undefined;
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -44,6 +47,7 @@ export class SessionFactory {
       target === undefined ? settings : { ...settings, dataSource: engineFrom(target, 'The DataSource') },
     );
     this.#endingOptions = endingOptionsOf(this.#settings);
+    this.#binds = this.#givenBinds();
   }
 
   /** Where the sessions get their connections; undefined until one is configured. */
@@ -85,14 +89,19 @@ export class SessionFactory {
   #make(
     overrides: SessionOptions | undefined,
     scope: Scope | undefined,
-    enlist: (transaction: Transaction, session: object) => void,
+    enlist: Enlist,
+    name = this.#settings.name ?? DEFAULT_NAME,
   ): SessionBase {
     const own = overrides && readOptions('create', overrides, SESSION_RULES);
     const settings = own === undefined ? this.#settings : checked({ ...this.#settings, ...own });
     const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
     const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
     if (engine === undefined) return new sessionClass(undefined, info);
-    return new sessionClass(new Binding(engine, settings, scope, enlist, this.endingOptions), info);
+    const site = { scope, enlist, overrides };
+    return new sessionClass(
+      new FactoryBinding(engine, settings, site, this.endingOptions, name, this.#binds),
+      info,
+    );
   }
 
   /** Warns when `session` is dropped while it holds a connection. @internal */
@@ -108,6 +117,35 @@ export class SessionFactory {
     const changed = readOptions('configure', options, FACTORY_RULES) as FactorySettings;
     this.#settings = checked({ ...this.#settings, ...changed });
     this.#endingOptions = endingOptionsOf(this.#settings);
+    if (this.#settings.binds !== undefined) this.#binds = this.#givenBinds();
+  }
+
+  #givenBinds(): Binds<ReachedDatabase> | undefined {
+    const name = this.#settings.name ?? DEFAULT_NAME;
+    const others = bindsWith(this.#settings, (engine, options) => new SessionFactory(engine, options));
+    if (others === undefined) return undefined;
+    const all = [{ name, factory: this, entities: [] }, ...others];
+    return new Binds(name, () => all);
+  }
+
+  /**
+   * Makes sessions reach the other databases of their application.
+   *
+   * @param list - all of them in the order of their commits, this one included
+   * @internal
+   */
+  reach(list: () => readonly ReachedDatabase[]): void {
+    this.#binds = new Binds(this.#settings.name ?? DEFAULT_NAME, list);
+  }
+
+  /**
+   * A session that another one has made, to hand to it what belongs here; it has its place and its overrides.
+   *
+   * @internal
+   */
+  createBound(name: string, site: SessionSite): SessionBase {
+    // What is begun, the other one says.
+    return this.#make({ ...site.overrides, autobegin: true }, site.scope, site.enlist, name);
   }
 
   /**
@@ -160,73 +198,4 @@ export function sessionFactory(
   return new SessionFactory(target, options);
 }
 
-/**
- * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
- * transaction needs is made at the first use.
- */
-class Binding implements SessionBinding, TransactionSettings {
-  constructor(
-    readonly engine: Engine,
-    private readonly settings: FactorySettings,
-    readonly scope: Scope | undefined,
-    private readonly enlist: (transaction: Transaction, session: object) => void,
-    private readonly ending: EndingOptions,
-  ) {}
-
-  get label(): string | undefined {
-    return this.settings.label;
-  }
-
-  get database(): string {
-    return this.settings.name ?? 'default';
-  }
-
-  get autobegin(): boolean {
-    return this.settings.autobegin ?? true;
-  }
-
-  get unitOfWork(): UnitOfWorkMode {
-    return this.settings.unitOfWork ?? 'session';
-  }
-
-  get autoflush(): boolean {
-    return this.settings.autoflush ?? true;
-  }
-
-  get expireOnCommit(): boolean {
-    return this.settings.expireOnCommit ?? false;
-  }
-
-  get isolation(): IsolationLevel | undefined {
-    return this.settings.isolation;
-  }
-
-  get readOnly(): boolean | undefined {
-    return this.settings.readOnly;
-  }
-
-  get begin(): BeginMode | undefined {
-    return this.settings.begin;
-  }
-
-  get unrepeatableReads(): boolean | undefined {
-    return this.settings.unrepeatableReads;
-  }
-
-  get warn(): Warn {
-    return this.ending.warn;
-  }
-
-  get settleTimeoutMs(): number {
-    return this.ending.settleTimeoutMs;
-  }
-
-  start(session: object): Transaction {
-    const { scope } = this;
-    const transaction = new Transaction(this.engine, this);
-    if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
-    else this.enlist(transaction, session);
-    if (scope === undefined) transaction.leaseSlot.parent = currentScope();
-    return transaction;
-  }
-}
+const DEFAULT_NAME = 'default';

@@ -18,6 +18,8 @@ export interface CommitOptions {
   readonly flushes?: boolean;
   /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
   readonly expires?: boolean;
+  /** Whether hooks are told at once of what became of it. Default true. */
+  readonly tells?: boolean;
 }
 
 /** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
@@ -52,8 +54,8 @@ export class TransactionEnd {
 
   async commit(options: CommitOptions): Promise<void> {
     const { settings } = this.transaction;
-    const { flushes = true, expires = settings.expireOnCommit } = options;
-    await this.#change('commit()', 'AfterTransactionCommit', async () => {
+    const { flushes = true, expires = settings.expireOnCommit, tells = true } = options;
+    const change = async (): Promise<Change> => {
       await this.#prepare(flushes);
       // A hook may have decided otherwise.
       this.transaction.state.refuseCommit();
@@ -61,7 +63,8 @@ export class TransactionEnd {
       if (isConnected) await this.#commit({ ...options, flushes });
       startedTracking?.work.committed(expires);
       return { hadConnection: isConnected, outcome: 'committed' };
-    });
+    };
+    await this.#change('commit()', 'AfterTransactionCommit', change, tells);
   }
 
   /** The first half of a commit: hooks are asked, and everything is stored that is not stored yet. */
@@ -145,7 +148,12 @@ export class TransactionEnd {
     return this.transaction.startedTracking?.flushAll();
   }
 
-  async #change(name: string, event: DecidedEvent, change: () => Promise<Change>): Promise<void> {
+  async #change(
+    name: string,
+    event: DecidedEvent,
+    change: () => Promise<Change>,
+    tells = true,
+  ): Promise<void> {
     let hadConnection = false;
     await this.transaction.turns.exclusively(name, async () => {
       const changed = await change();
@@ -155,7 +163,7 @@ export class TransactionEnd {
     if (hadConnection) await this.#tell(event);
     const { startedHooks, state } = this.transaction;
     // Of a whole unit of work that ends they are called outside of it, by whoever ends it.
-    if (startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
+    if (tells && startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
   }
 
   async #tell(event: DecidedEvent): Promise<void> {
