@@ -1,7 +1,7 @@
 /** The engine lends the connections of one DataSource to units of work: bounded in time, counted, told apart. */
 import { inspect } from 'node:util';
 import type { DataSource, Driver } from 'typeorm';
-import { InvalidOptionError, SelfDeadlockError } from '../errors.js';
+import { SelfDeadlockError } from '../errors.js';
 import type { Backend, PoolCounters, RunAs } from './backend.js';
 import { driverLimit } from './driver-limit.js';
 import {
@@ -12,12 +12,13 @@ import {
   settingsWith,
 } from './engine-options.js';
 import { Holders } from './holders.js';
-import { type BeginSettings, changesBetweenReads, type IsolationLevel } from './isolation.js';
+import type { BeginSettings, IsolationLevel } from './isolation.js';
 import type { Lease, LeaseHolder } from './lease.js';
 import { leasedRunner } from './leased-runner.js';
 import { readOptions } from './option-rules.js';
 import { own } from './own-members.js';
 import { openRawConnection, type RawConnection } from './raw-connection.js';
+import { refuseUnusable } from './refuse-unusable.js';
 import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
 import { refuseHandlesWithoutFile } from './sqlite-connections.js';
 import { backendFor } from './supported-drivers.js';
@@ -138,6 +139,17 @@ export class Engine {
     this.#backend.invalidate();
   }
 
+  /** Whose two-phase transactions are begun here. @internal */
+  get applicationName(): string {
+    const { applicationName } = this.#settings;
+    return (
+      applicationName ??
+      String(this.dataSource.options.database)
+        .replaceAll(/[^\w-]/g, '_')
+        .slice(-32)
+    );
+  }
+
   /** Undoes what the engine set on the DataSource, and closes a DataSource that `createEngine` made. */
   async dispose(): Promise<void> {
     this.life.disposed();
@@ -152,24 +164,8 @@ export class Engine {
   }
 
   /** Refuses, before any I/O, what the database does not have, and reads that change where nobody agreed to. @internal */
-  refuseUnusable({ isolation = this.isolation, begin = 'explicit', unrepeatableReads }: BeginSettings): void {
-    const { isolationLevels, beginModes, family } = this.#backend;
-    if (isolation !== undefined && !isolationLevels.includes(isolation)) {
-      throw new InvalidOptionError(
-        `The isolation level ${isolation} does not exist on ${family}: use ${isolationLevels.join(' or ')}.`,
-      );
-    }
-    if (!beginModes.includes(begin)) {
-      throw new InvalidOptionError(
-        `begin '${begin}' does not exist on ${family}: use ${beginModes.join(' or ')}.`,
-      );
-    }
-    if (begin !== 'firstWrite' || unrepeatableReads === true || changesBetweenReads(isolation)) return;
-    throw new InvalidOptionError(
-      `begin 'firstWrite' sends reads outside the transaction: at ${isolation ?? "the server's own isolation level"} they ` +
-        "would not see the snapshot that they see with begin 'explicit'. Set isolation to 'READ COMMITTED', or accept it with " +
-        'unrepeatableReads: true.',
-    );
+  refuseUnusable(settings: BeginSettings): void {
+    refuseUnusable(this.#backend, { ...settings, isolation: settings.isolation ?? this.isolation });
   }
 
   /** Makes a session's runner; it takes no connection. @internal */

@@ -110,8 +110,9 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     invalidate: () => pool.invalidate(),
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
-    beginStatements: (connection, options) =>
-      begin.statements(connection as object, options, settings().isolation),
+    hasTwoPhases: true,
+    beginStatements: (connection, options, xid) =>
+      begin.statements(connection as object, options, settings().isolation, xid),
     plainStatements: (connection) => begin.plainStatements(connection as object),
     // A transaction that was left open, and the autocommit that was taken with it.
     cleanStatements: ['ROLLBACK', ...AUTOCOMMIT],

@@ -1,127 +1,73 @@
 /** One session's TypeORM query runner: begins by itself, sends inside the transaction, believes the server. */
 import type { QueryResult, QueryRunner } from 'typeorm';
-import { SessionClosedError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import { couldNotBegin } from './connection-unavailable.js';
+import { Branch, newXid } from './demarcation.js';
 import type { Engine } from './engine.js';
-import { endsTransaction, setsAutocommit } from './ends-transaction.js';
-import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
+import { setsAutocommit } from './ends-transaction.js';
+import { classifyFailure } from './failures.js';
 import { hideValues } from './hidden-values.js';
-import type { BeginSettings } from './isolation.js';
-import type { Lease, LeaseSlot } from './lease.js';
 import { isWrite, onlyReads } from './is-write.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
-import { StatementWire } from './statement-wire.js';
-import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
+import { TransactionFrame } from './transaction-frame.js';
+import { ENDED_BY_STATEMENT, lostUnseen, spoiltBy } from './verdict.js';
 
-export class TransactionRunner implements TransactionUse {
-  readonly runner: QueryRunner;
-  readonly #wire: StatementWire;
-  readonly #slot: LeaseSlot;
-  #options: BeginSettings = {};
-  #isBegun = false;
-  #wasSeenOpen = false;
-  #hasWritten = false;
-  #isAltered = false;
-  /** The begin that is under way; a connection that arrives for another one is handed back. */
-  #attempt: object | undefined;
-
-  constructor(
-    private readonly engine: Engine,
-    private readonly owner: RunnerOwner,
-  ) {
-    this.#slot = owner.leaseSlot;
-    this.runner = engine.createSessionRunner(this, owner);
-    this.#wire = new StatementWire(engine, this.runner, owner);
+export class TransactionRunner extends TransactionFrame implements TransactionUse {
+  constructor(engine: Engine, owner: RunnerOwner) {
+    super(engine, owner, (frame) => engine.createSessionRunner(frame as TransactionRunner, owner));
   }
 
   get isAtHand(): boolean {
-    return this.#isBegun || this.#wire.isPassing;
-  }
-
-  get connection(): unknown {
-    return this.#slot.lease?.raw;
-  }
-
-  /** True when something else than a read was sent in this transaction. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
-  }
-
-  get options(): BeginSettings {
-    return this.#options;
+    return this.isBegun || this.wire.isPassing;
   }
 
   /** Leases a connection and begins, unless that is done already. */
   async begin(): Promise<void> {
-    if (this.#isBegun) return;
-    await this.#lease();
+    if (this.isBegun) return;
+    await this.lease();
+    const { twoPhase = false, readOnly = false, unit } = this.options;
+    if (twoPhase && !readOnly) this.demarcation = new Branch(newXid(unit!, this.engine.applicationName));
+    const { xid } = this.demarcation;
     try {
-      for (const sql of this.engine.backend.beginStatements(this.connection, this.#options)) {
+      for (const sql of this.engine.backend.beginStatements(this.connection, this.options, xid)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-        const result = await this.#raw(sql);
+        const result = await this.raw(sql);
         this.engine.backend.refuseUnsafe(result.raw);
         this.#believe(result);
       }
-      this.#isBegun = true;
-      this.#wasSeenOpen ||= this.engine.backend.isInProcess;
+      this.isBegun = true;
+      this.wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
-      this.#lose(error);
+      this.lose(error);
       throw couldNotBegin(this.owner.label, error);
     }
   }
 
-  /** At once where a connection is free; a connection that is held stays. */
-  #lease(): Promise<void> | undefined {
-    if (this.#slot.lease !== undefined) return undefined;
-    const { label, identity } = this.owner;
-    this.#options = this.owner.transactionOptions();
-    this.engine.refuseUnusable(this.#options);
-    const attempt = (this.#attempt = {});
-    const { readOnly = false } = this.#options;
-    const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
-    if (acquired instanceof Promise) return this.#arriving(acquired, attempt, label);
-    this.#slot.lease = acquired;
-    return undefined;
-  }
-
   /** With `firstWrite`, what only reads may be sent before the transaction. */
   #mayPrecede(sql: string): boolean {
-    return this.#options.begin === 'firstWrite' && onlyReads(sql);
-  }
-
-  /** A pool may answer after the wait for it was given up: then the connection goes back. */
-  async #arriving(acquired: Promise<Lease>, attempt: object, label: string): Promise<void> {
-    try {
-      await this.#wire.waitFor(acquired, (lease) => {
-        if (this.#attempt === attempt) this.#slot.lease = lease;
-        else void lease.release();
-      });
-    } catch (error) {
-      throw couldNotBegin(label, error);
-    }
+    return this.options.begin === 'firstWrite' && onlyReads(sql);
   }
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const leasing = this.#lease();
+    const leasing = this.lease();
     if (leasing !== undefined) await leasing;
-    if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
-    this.#wire.refuseBehindStream();
-    this.#hasWritten ||= isWrite(sql);
+    if (!this.isBegun && !this.#mayPrecede(sql)) await this.begin();
+    this.wire.refuseBehindStream();
+    this.noteWrite(isWrite(sql));
     const { family } = this.engine.backend;
-    const ends = endsTransaction(sql, family);
-    this.#isAltered ||= setsAutocommit(sql, family);
+    const ends = this.demarcation.endedBy(sql);
+    this.isAltered ||= setsAutocommit(sql, family);
     let result: QueryResult;
     try {
-      result = await this.#raw(sql, parameters);
+      result = await this.raw(sql, parameters);
       this.#refuseUnsafe(result);
     } catch (error) {
       this.#judge(error, ends);
       throw error;
     }
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
     return result;
   }
 
@@ -130,7 +76,7 @@ export class TransactionRunner implements TransactionUse {
     try {
       this.engine.backend.refuseUnsafe(raw);
     } catch (error) {
-      this.#isAltered = true;
+      this.isAltered = true;
       this.owner.spoilt({ state: 'gone', reason: 'the server would take values for SQL', error });
       throw error;
     }
@@ -139,111 +85,35 @@ export class TransactionRunner implements TransactionUse {
   /** "No transaction" counts only once the server was seen to have one: not every answer carries the status. */
   #believe(result: QueryResult): ServerTransaction {
     const state = this.engine.backend.serverTransaction(this.connection, result.raw);
-    this.#wasSeenOpen ||= state === 'open';
+    this.wasSeenOpen ||= state === 'open';
     return state;
   }
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
-    if (!this.#isBegun) return;
+    if (!this.isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
-    if (this.#slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
+    if (this.slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
-    if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (state === 'none' && this.wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
   /** Begins, then hands out TypeORM's stream. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    await this.#lease();
+    await this.lease();
     if (!this.#mayPrecede(given[0])) await this.begin();
-    const rows = await this.#wire.stream(...given);
+    const rows = await this.wire.stream(...given);
     rows.once('error', (error) => this.#judge(error, false));
     return rows;
-  }
-
-  /**
-   * COMMIT, then the connection goes back.
-   *
-   * @throws the driver's error when the server refused: everything is rolled back
-   * @throws `SS_ERR_COMMIT_OUTCOME_UNKNOWN` when no answer came
-   */
-  async commit(): Promise<void> {
-    try {
-      if (this.#isBegun) await this.#raw('COMMIT');
-    } catch (error) {
-      if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
-        await this.rollback();
-        throw error;
-      }
-      this.#lose(error);
-      throw outcomeUnknown('no answer to COMMIT came that would tell', error);
-    }
-    try {
-      await this.#giveBack();
-    } catch (error) {
-      throw outcomeUnknown('COMMIT was done in memory, and the file could not be written', error);
-    }
-  }
-
-  /** ROLLBACK, then the connection goes back; where that fails it is destroyed, which rolls back as well. */
-  async rollback(): Promise<void> {
-    if (this.#slot.lease === undefined) return;
-    try {
-      if (this.#isBegun) await this.#raw('ROLLBACK');
-      await this.#giveBack();
-    } catch {
-      this.#destroy();
-    }
-  }
-
-  /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
-  discard(reason: unknown): void {
-    this.#attempt = undefined;
-    this.#wire.giveUp(this.#slot.lease, reason);
-    this.#destroy();
   }
 
   #judge(error: unknown, ends: boolean): void {
     hideValues(error);
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
-    const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
-    if (fatal) this.#lose(error);
+    const spoilt = spoiltBy(error, ends, told === 'none' && !this.wasSeenOpen ? 'unknown' : told);
+    if (fatal) this.lose(error);
     if (spoilt !== undefined) this.owner.spoilt(spoilt);
-  }
-
-  #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const { lease } = this.#slot;
-    // It was given up while its statement was on the way here.
-    if (lease === undefined) return Promise.reject(new SessionClosedError(this.owner.label));
-    return this.#wire.send(lease, sql, parameters);
-  }
-
-  async #giveBack(): Promise<void> {
-    // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.engine.backend.endStatements(this.#options)) await this.#raw(sql);
-    if (this.#isAltered) this.#destroy();
-    else await this.#end()?.release();
-  }
-
-  #destroy(): void {
-    this.#end()?.destroy();
-  }
-
-  /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
-  #lose(error: unknown): void {
-    this.#destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
-  }
-
-  #end(): Lease | undefined {
-    const lease = this.#slot.lease;
-    this.#slot.lease = undefined;
-    this.#isBegun = false;
-    this.#wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.#isAltered = false;
-    return lease;
   }
 }

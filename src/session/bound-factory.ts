@@ -13,6 +13,8 @@ export interface SessionSite {
   readonly scope: Scope | undefined;
   readonly enlist: Enlist;
   readonly overrides: SessionOptions | undefined;
+  /** The session that it was made for, where there is one. */
+  readonly maker?: { readonly unitId: string } | undefined;
 }
 
 /** A factory made by `sessionFactory`. */

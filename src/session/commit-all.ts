@@ -25,9 +25,10 @@ export async function commitAll(
   if (!stores) warnOfUnflushed(kept, warn);
   await prepareAll(kept, stores);
   // A hook may have decided otherwise.
-  await commitInOrder(kept.filter(isKept), async (transaction) => {
+  const commit = async (transaction: Transaction): Promise<void> => {
     const lastCheck = (): void => refuseUnfinished(transaction);
     await transaction.commit({ lastCheck, flushes: stores, expires: false });
     committed();
-  });
+  };
+  await commitInOrder(kept.filter(isKept), commit, refuseUnfinished);
 }

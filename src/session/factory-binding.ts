@@ -1,4 +1,5 @@
 /** What the sessions of a factory work on. */
+import { randomUUID } from 'node:crypto';
 import type { BeginMode, Engine, IsolationLevel } from '../engine/index.js';
 import { currentScope, runWithScope, type Scope } from '../scope/index.js';
 import type { Binds } from './binds.js';
@@ -16,6 +17,8 @@ import type { TransactionSettings } from './transaction-settings.js';
  * transaction needs is made at the first use.
  */
 export class FactoryBinding implements SessionBinding, TransactionSettings {
+  #unitId: string | undefined;
+
   constructor(
     readonly engine: Engine,
     private readonly settings: FactorySettings,
@@ -33,12 +36,21 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
     const { scope } = this;
     const { factory, registry } = this.binds!.named(name);
     return scope === undefined || registry === undefined
-      ? { session: factory.createBound(name, this.site), isKnown: false }
+      ? { session: factory.createBound(name, { ...this.site, maker: this }), isKnown: false }
       : { session: runWithScope(scope, 'inner', () => registry.get()), isKnown: true };
   }
 
   get label(): string | undefined {
     return this.settings.label;
+  }
+
+  get twoPhase(): boolean | undefined {
+    return this.settings.twoPhase;
+  }
+
+  /** That of the session which made this one, where one did. */
+  get unitId(): string {
+    return this.scope?.id ?? this.site.maker?.unitId ?? (this.#unitId ??= randomUUID());
   }
 
   get autobegin(): boolean {

@@ -90,14 +90,14 @@ export class SessionFactory {
     overrides: SessionOptions | undefined,
     scope: Scope | undefined,
     enlist: Enlist,
-    name = this.#settings.name ?? DEFAULT_NAME,
+    { name = this.#settings.name ?? DEFAULT_NAME, maker }: Bound = {},
   ): SessionBase {
     const own = overrides && readOptions('create', overrides, SESSION_RULES);
     const settings = own === undefined ? this.#settings : checked({ ...this.#settings, ...own });
     const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
     const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
     if (engine === undefined) return new sessionClass(undefined, info);
-    const site = { scope, enlist, overrides };
+    const site = { scope, enlist, overrides, maker };
     return new sessionClass(
       new FactoryBinding(engine, settings, site, this.endingOptions, name, this.#binds),
       info,
@@ -145,7 +145,8 @@ export class SessionFactory {
    */
   createBound(name: string, site: SessionSite): SessionBase {
     // What is begun, the other one says.
-    return this.#make({ ...site.overrides, autobegin: true }, site.scope, site.enlist, name);
+    const { scope, enlist, overrides, maker } = site;
+    return this.#make({ ...overrides, autobegin: true }, scope, enlist, { name, maker });
   }
 
   /**
@@ -199,3 +200,6 @@ export function sessionFactory(
 }
 
 const DEFAULT_NAME = 'default';
+
+/** What another session has said of one that is made for it. */
+type Bound = Pick<SessionSite, 'maker'> & { readonly name?: string };

@@ -28,7 +28,14 @@ import type { EntityClass, SessionQuery } from './session-objects-api.js';
 import type { SessionApi } from './session-api.js';
 import { TRANSACTION_RULES } from './session-options.js';
 import type { StatementResult } from './statement-result.js';
-import { commitTogether, eachOf, nestTogether, openTogether, transactionsOf } from './together.js';
+import {
+  commitTogether,
+  eachOf,
+  nestTogether,
+  openTogether,
+  prepareTogether,
+  transactionsOf,
+} from './together.js';
 import type { Transaction } from './transaction.js';
 
 /**
@@ -86,6 +93,11 @@ export class SessionBase extends LoadingSession implements SessionApi {
       requireFunction(fn, 'The argument of beginNested');
       return reaches ? nestTogether(this, async () => fn()) : nested.run(async () => fn());
     });
+  }
+
+  async prepare(): Promise<void> {
+    this.#bound.refuseAfterEnd();
+    await prepareTogether(transactionsOf(this));
   }
 
   async commit(): Promise<void> {

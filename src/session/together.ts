@@ -1,5 +1,5 @@
 /** What is done with all sessions that were used through one: they have one fate. */
-import { suppress } from '../errors.js';
+import { IllegalStateChangeError, suppress } from '../errors.js';
 import { commitInOrder } from './commit-in-order.js';
 import type { NestedTransaction, OtherSavepoints } from './nested-transaction.js';
 import { type SessionCore, startedTransactionOf, togetherOf, transactionOf } from './session-core.js';
@@ -20,16 +20,38 @@ export async function commitTogether(transactions: readonly Transaction[]): Prom
     await prepareAll(transactions, true);
     await commitInOrder(transactions, (transaction) => transaction.commit({ tells: false }));
   } catch (error) {
-    for (const transaction of transactions) {
-      // What failed waits for rollback(), as it would by itself.
-      if (!transaction.state.isActive) continue;
-      // oxlint-disable-next-line no-await-in-loop
-      await transaction.rollback().catch((later: unknown) => suppress(error, later));
-    }
+    await rollBackActive(transactions, error);
     throw error;
   } finally {
     // oxlint-disable-next-line no-await-in-loop
     for (const { startedHooks } of transactions) await startedHooks?.tell();
+  }
+}
+
+/** The first phase of all of them; where one is refused, the others are rolled back. */
+export async function prepareTogether(transactions: readonly Transaction[]): Promise<void> {
+  for (const { nested, settings } of transactions) {
+    if (settings.twoPhase !== true || nested.depth > 0) throw new IllegalStateChangeError(NOT_TWO_PHASE);
+  }
+  try {
+    await prepareAll(transactions, true);
+    // oxlint-disable-next-line no-await-in-loop
+    for (const { end } of transactions) await end.prepareBranch();
+  } catch (error) {
+    await rollBackActive(transactions, error);
+    throw error;
+  }
+}
+
+const NOT_TWO_PHASE =
+  "'twoPhase' is not on for every database of this session, or a savepoint is open; can't prepare.";
+
+/** What failed waits for rollback(), as it would by itself. */
+async function rollBackActive(transactions: readonly Transaction[], error: unknown): Promise<void> {
+  for (const transaction of transactions) {
+    if (!transaction.state.isActive) continue;
+    // oxlint-disable-next-line no-await-in-loop
+    await transaction.rollback().catch((later: unknown) => suppress(error, later));
   }
 }
 

@@ -72,6 +72,24 @@ export class TransactionEnd {
     await this.transaction.turns.exclusively('commit()', () => this.#prepare(flushes));
   }
 
+  /** The first of two phases. Where nothing was begun nothing is prepared. */
+  async prepareBranch(lastCheck?: () => void): Promise<void> {
+    await this.transaction.turns.exclusively('prepare()', async () => {
+      const { state } = this.transaction;
+      await this.#prepare(true);
+      state.refuseCommit();
+      if (!this.transaction.isConnected || !this.transaction.runner.isBranch || state.isPrepared) return;
+      try {
+        await this.#lastLook(true, lastCheck);
+        await this.transaction.runner.prepare();
+        state.prepared();
+      } catch (error) {
+        state.commitFailed(error, this.transaction.isConnected);
+        throw error;
+      }
+    });
+  }
+
   async rollback(name: string, fate: Fate): Promise<void> {
     await this.#change(name, 'AfterTransactionRollback', async () => {
       const { isConnected, isInTransaction, startedTracking } = this.transaction;
@@ -118,6 +136,7 @@ export class TransactionEnd {
   async #prepare(flushes: boolean): Promise<void> {
     const { startedHooks, state } = this.transaction;
     state.refuseCommit();
+    if (state.isPrepared) return;
     if (flushes) await this.#flushAll();
     if (startedHooks === undefined) return;
     await startedHooks.beforeCommit();
@@ -125,23 +144,29 @@ export class TransactionEnd {
   }
 
   async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
-    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    const { runner, state } = this.transaction;
     try {
-      if (engine.hasSubscribers) {
-        await beforeCommit(queryRunner);
-        if (flushes === true) await this.#flushAll();
-      }
-      const { queue } = turns.block;
-      if (!queue.isIdle) await queue.idle();
-      runner.confirm();
-      state.refuseCommit();
-      lastCheck?.();
+      if (!state.isPrepared) await this.#lastLook(flushes === true, lastCheck);
       state.commitSent();
       await runner.commit();
     } catch (error) {
       state.commitFailed(error, this.transaction.isConnected);
       throw error;
     }
+  }
+
+  /** Subscribers may still send something; then everything was sent, and the server has not lost it. */
+  async #lastLook(flushes: boolean, lastCheck: (() => void) | undefined): Promise<void> {
+    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    if (engine.hasSubscribers) {
+      await beforeCommit(queryRunner);
+      if (flushes) await this.#flushAll();
+    }
+    const { queue } = turns.block;
+    if (!queue.isIdle) await queue.idle();
+    runner.confirm();
+    state.refuseCommit();
+    lastCheck?.();
   }
 
   #flushAll(): Promise<void> | undefined {

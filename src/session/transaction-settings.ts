@@ -8,6 +8,8 @@ export interface TransactionSettings extends BeginSettings {
   readonly label: string | undefined;
   /** What errors call its database. */
   readonly database: string;
+  /** The unit of work, the same in all its databases. */
+  readonly unitId: string;
   readonly autobegin: boolean;
   /** The unit of work that the session is in; what it sets for itself goes before the session's own options. */
   readonly scope: Scope | undefined;

@@ -1,136 +1,11 @@
 /** Two databases, of which the second cannot be committed after the first was: what is told, and to whom. */
-import { Controller, Post } from '@nestjs/common';
-import { getDataSourceToken, InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import {
-  InjectScopedSession,
-  isRetryable,
-  PartialCommitError,
-  ScopedSession,
-  ScopedSessionModule,
-} from 'nestjs-scoped-session';
-import { DataSource, Repository } from 'typeorm';
+import { isRetryable, PartialCommitError, recoverTwoPhase } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
-import { serve, type Served, withNotes } from '../support/boot.js';
-import { type Kind, type TestDatabase, useDatabase } from '../support/databases.js';
-import { Note } from '../support/note.js';
-import { loseAtCommit, texts } from '../support/plain-and-ours.js';
-import { StatementLog } from '../support/statement-log.js';
+import { BothController, bothServed, type Pair } from '../support/both-databases.js';
+import { type Kind, useDatabase } from '../support/databases.js';
+import { texts } from '../support/plain-and-ours.js';
 
 const DEFERRED = 'CREATE TABLE child (parent INT REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)';
-
-@Controller()
-class BothController {
-  constructor(
-    @InjectRepository(Note) readonly first: Repository<Note>,
-    @InjectRepository(Note, 'ledger') readonly second: Repository<Note>,
-    readonly session: ScopedSession,
-    @InjectScopedSession('ledger') readonly ledger: ScopedSession,
-  ) {}
-
-  /** What is told to whom, in order. */
-  static told: string[] = [];
-
-  /** The ledger is used first; it is committed second all the same. */
-  @Post('fine')
-  async fine(): Promise<string> {
-    this.#watch('ledger', this.ledger);
-    this.#watch('default', this.session);
-    await this.second.insert({ text: 'a' });
-    await this.first.insert({ text: 'a' });
-    return 'fine';
-  }
-
-  @Post('lost')
-  async lost(): Promise<string> {
-    await this.fine();
-    await loseAtCommit(this.ledger);
-    return 'the handler is content';
-  }
-
-  @Post('lost-first')
-  async lostFirst(): Promise<string> {
-    await this.fine();
-    await loseAtCommit(this.session);
-    return 'the handler is content';
-  }
-
-  @Post('refused')
-  async refused(): Promise<string> {
-    await this.fine();
-    await this.ledger.execute('INSERT INTO child VALUES (4711)');
-    return 'the handler is content';
-  }
-
-  /** Nothing of the first could be stored: it was only looked at. */
-  @Post('refused-alone')
-  async refusedAlone(): Promise<string> {
-    this.session.inTransaction();
-    await this.session.rollback();
-    await this.ledger.execute('INSERT INTO child VALUES (4711)');
-    return 'the handler is content';
-  }
-
-  @Post('hook')
-  async hook(): Promise<string> {
-    await this.fine();
-    this.ledger.beforeCommit(() => {
-      throw new Error('not like this');
-    });
-    return 'the handler is content';
-  }
-
-  #watch(name: string, session: ScopedSession): void {
-    const tell = (what: string): void => void BothController.told.push(`${name}: ${what}`);
-    session.beforeCommit(() => tell('before'));
-    session.afterCommit(() => tell('after commit'));
-    session.afterRollback(() => tell('after rollback'));
-    session.afterCompletion((outcome) => tell(outcome));
-  }
-}
-
-interface Pair {
-  readonly served: Served;
-  /** The databases that were sent a COMMIT, in order. */
-  readonly commits: number[];
-  readonly dataSources: readonly [DataSource, DataSource];
-}
-
-class CommitLog extends StatementLog {
-  constructor(private readonly committed: () => void) {
-    super();
-  }
-
-  override logQuery(sql: string): void {
-    if (sql === 'COMMIT') this.committed();
-  }
-}
-
-async function bothServed(first: TestDatabase, second: TestDatabase): Promise<Pair> {
-  const commits: number[] = [];
-  const optionsOf = (database: TestDatabase, name?: string): ReturnType<typeof withNotes> => {
-    const logger = new CommitLog(() => void commits.push(name === undefined ? 0 : 1));
-    return withNotes(database, { name, poolSize: 3, logger });
-  };
-  const served = await serve(first, {
-    imports: [
-      TypeOrmModule.forRoot(optionsOf(first)),
-      TypeOrmModule.forRoot(optionsOf(second, 'ledger')),
-      TypeOrmModule.forFeature([Note]),
-      TypeOrmModule.forFeature([Note], 'ledger'),
-      ScopedSessionModule.forRoot(),
-      ScopedSessionModule.forRoot({ name: 'ledger' }),
-    ],
-    controllers: [BothController],
-  });
-  const dataSources = [
-    served.app.get(DataSource),
-    served.app.get<DataSource>(getDataSourceToken('ledger')),
-  ] as const;
-  second.watch({ dataSource: dataSources[1] });
-  BothController.told = [];
-  commits.length = 0;
-  return { served, commits, dataSources };
-}
 
 const PAIRS: readonly (readonly [Kind, Kind])[] = [
   ['mariadb', 'mariadb'],
@@ -251,5 +126,21 @@ describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
         });
       });
     }
+  });
+});
+
+describe('with twoPhase in both forRoot()', () => {
+  const first = useDatabase('mariadb');
+  const second = useDatabase('mariadb');
+
+  it('both are prepared before the first is committed, and the first that cannot be undoes both', async () => {
+    const { served, dataSources } = await bothServed(first, second, { twoPhase: true });
+    await served.http.post('/fine').expect(201);
+    expect(await Promise.all(dataSources.map((one) => texts(one)))).toEqual([['a'], ['a']]);
+    await served.http.post('/lost-prepare').expect(500);
+    expect(await Promise.all(dataSources.map((one) => texts(one)))).toEqual([['a'], ['a']]);
+    expect(served.heard.of('error', 'committed in part')).toEqual([]);
+    expect(BothController.told.filter((one) => one.endsWith('rolledBack'))).toHaveLength(2);
+    expect(await recoverTwoPhase(dataSources, { olderThanMs: 0 })).toEqual([]);
   });
 });

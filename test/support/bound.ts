@@ -3,6 +3,7 @@ import {
   scopedSession,
   type ScopedSession,
   type SessionFactory,
+  type SessionFactoryOptions,
   sessionFactory,
 } from 'nestjs-scoped-session';
 import { DataSource } from 'typeorm';
@@ -35,7 +36,7 @@ class Sent extends StatementLog {
   }
 
   override logQuery(sql: string): void {
-    const word = /^(INSERT|UPDATE|DELETE|COMMIT|ROLLBACK)/.exec(sql)?.[1];
+    const word = /^(INSERT|UPDATE|DELETE|COMMIT|ROLLBACK|XA .*)/.exec(sql)?.[1];
     if (word !== undefined) this.sent.push(`${this.name}: ${word}`);
   }
 }
@@ -51,11 +52,21 @@ export async function connect(
   return database.watch({ dataSource, close: () => dataSource.destroy() }).dataSource;
 }
 
-export async function bound(first: TestDatabase, second: TestDatabase): Promise<Bound> {
+/**
+ * @param ofBoth - options of all sessions
+ * @param ofOwn - options of those of the first database only
+ */
+export async function bound(
+  first: TestDatabase,
+  second: TestDatabase,
+  ofBoth: SessionFactoryOptions = {},
+  ofOwn?: SessionFactoryOptions,
+): Promise<Bound> {
   const sent: string[] = [];
   const own = await connect(first, 'default', [Note, Audited, AuditedTwice, Nowhere], sent);
   const reporting = await connect(second, 'reporting', [Report, Audited, AuditedTwice], sent);
-  const sessions = sessionFactory(own, { binds: { reporting } });
+  const target = ofOwn === undefined ? reporting : sessionFactory(reporting, ofBoth);
+  const sessions = sessionFactory(own, { ...ofBoth, ...ofOwn, binds: { reporting: target } });
   sent.length = 0;
   return { own, reporting, sent, sessions, session: scopedSession(sessions) };
 }
