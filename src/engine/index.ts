@@ -47,7 +47,9 @@ export {
 } from './pool-options.js';
 export { type InDoubtBranch, type InDoubtUnit, type RecoverOptions, recoverTwoPhase } from './recover.js';
 export { RawConnection } from './raw-connection.js';
+export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';
+export { NO_RECORDER, type SentStatement, type StatementRecorder } from './statement-recorder.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';
 export { TransactionRunner } from './transaction-runner.js';

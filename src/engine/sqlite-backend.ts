@@ -62,6 +62,7 @@ export function sqliteBackend(
     cancel: () => undefined,
     // There is no other connection that could be better.
     invalidate: () => undefined,
+    rowSource: 'answer',
     sender: null,
     counters: () => {
       const active = gate.owner === undefined ? 0 : 1;

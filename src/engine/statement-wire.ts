@@ -1,7 +1,6 @@
 /** The way of one unit of work's statements to the server: limited in time, given up and cancelled from outside. */
-import type { Readable } from 'node:stream';
 import type { QueryResult, QueryRunner } from 'typeorm';
-import { IllegalStateChangeError, StatementTimeoutError } from '../errors.js';
+import { StatementTimeoutError } from '../errors.js';
 import type { Engine } from './engine.js';
 import type { Lease } from './lease.js';
 import type { StructuredQuery } from './structured-query.js';
@@ -11,8 +10,6 @@ type Reject = (reason: unknown) => void;
 export class StatementWire {
   /** The driver's own members, under the session's. */
   readonly #plain: QueryRunner;
-  /** Rows that somebody is still reading. */
-  #rows: Readable | undefined;
   /** Rejects what is waited for now. */
   #underWay: Reject | undefined;
   #isPassing = false;
@@ -74,24 +71,10 @@ export class StatementWire {
   /** TypeORM's stream; as long as it is open a statement is under way. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
     const rows = await this.#passing(() => this.#plain.stream.apply(this.runner, given));
-    this.#rows = rows;
     const stop: Reject = (reason) => void rows.destroy(reason as Error);
     this.#underWay = stop;
     rows.once('close', () => this.#settled(stop, undefined));
     return rows;
-  }
-
-  /** What is sent behind a stream waits for its end, and whoever reads it may be waiting for that. */
-  refuseBehindStream(): void {
-    const rows = this.#rows;
-    if (rows === undefined) return;
-    if (!rows.readableEnded && !rows.destroyed) {
-      throw new IllegalStateChangeError(
-        `A stream of rows of ${this.owner.label} is still open on its connection, and a statement behind it would wait for ` +
-          'its end. Read it to its end first, or destroy() it.',
-      );
-    }
-    this.#rows = undefined;
   }
 
   /** Waits for something that `giveUp` may end. */

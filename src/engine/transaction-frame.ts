@@ -5,23 +5,25 @@ import { type Demarcation, OnePhase } from './demarcation.js';
 import type { Engine } from './engine.js';
 import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
 import type { BeginSettings } from './isolation.js';
-import { LeaseTaking } from './lease-taking.js';
 import type { Lease, LeaseSlot } from './lease.js';
+import { Leasing } from './leasing.js';
+import type { OpenRows } from './open-rows.js';
 import type { RunnerOwner } from './runner-owner.js';
 import { StatementWire } from './statement-wire.js';
 import { inDoubt, isNoBranch, leftPrepared, outcomeUnknown } from './verdict.js';
 
 export class TransactionFrame {
   readonly runner: QueryRunner;
+  /** True when something else than a read was sent in this transaction. */
+  hasWritten = false;
   protected readonly wire: StatementWire;
   protected readonly slot: LeaseSlot;
+  protected readonly leasing: Leasing;
+  protected rows: OpenRows | undefined;
   protected isBegun = false;
   protected wasSeenOpen = false;
   protected isAltered = false;
   protected demarcation: Demarcation;
-  #options: BeginSettings = {};
-  #hasWritten = false;
-  readonly #taking: LeaseTaking;
   readonly #onePhase: Demarcation;
 
   /** @param create - makes the runner, which knows the frame that it is in */
@@ -33,7 +35,7 @@ export class TransactionFrame {
     this.slot = owner.leaseSlot;
     this.runner = create(this);
     this.wire = new StatementWire(engine, this.runner, owner);
-    this.#taking = new LeaseTaking(engine, owner, this.runner, this.wire);
+    this.leasing = new Leasing(engine, owner, this.runner, this.wire);
     this.demarcation = this.#onePhase = new OnePhase(engine.backend.family);
   }
 
@@ -41,30 +43,21 @@ export class TransactionFrame {
     return this.slot.lease?.raw;
   }
 
-  /** True when something else than a read was sent in this transaction. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
-  }
-
-  protected noteWrite(isWrite: boolean): void {
-    this.#hasWritten ||= isWrite;
-  }
-
   get options(): BeginSettings {
-    return this.#options;
-  }
-
-  /** At once where a connection is free; a connection that is held stays. */
-  protected lease(): Promise<void> | undefined {
-    if (this.slot.lease !== undefined) return undefined;
-    this.#options = this.owner.transactionOptions();
-    this.engine.refuseUnusable(this.#options);
-    return this.#taking.take(this.#options);
+    return this.leasing.options;
   }
 
   /** True where it was begun as a branch of a two-phase commit. */
   get isBranch(): boolean {
     return this.demarcation.xid !== undefined;
+  }
+
+  /** Sends at once, on the connection that is held. */
+  raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
+    const { lease } = this.slot;
+    // It was given up while its statement was on the way here.
+    if (lease === undefined) return Promise.reject(new SessionClosedError(this.owner.label));
+    return this.wire.send(lease, sql, parameters);
   }
 
   /**
@@ -76,15 +69,17 @@ export class TransactionFrame {
   async prepare(): Promise<void> {
     const { xid } = this.demarcation;
     try {
+      await this.rows?.end();
       await this.demarcation.prepare(this);
     } catch (error) {
-      if (classifyCommitFailure(error).outcome !== 'rolledBack' && this.demarcation.mayBePrepared) {
-        this.lose(error);
-        this.owner.spoilt(leftPrepared(xid!, error));
-        throw inDoubt(xid!, error);
+      if (classifyCommitFailure(error).outcome === 'rolledBack' || !this.demarcation.mayBePrepared) {
+        await this.rollback();
+        throw error;
       }
-      await this.rollback();
-      throw error;
+      this.#noteWrite();
+      this.lose(error);
+      this.owner.spoilt(leftPrepared(xid!, error));
+      throw inDoubt(xid!, error);
     }
   }
 
@@ -96,10 +91,12 @@ export class TransactionFrame {
    */
   async commit(): Promise<void> {
     try {
+      await this.rows?.end();
       if (this.isBegun) await this.demarcation.commit(this);
     } catch (error) {
       await this.#refused(error);
     }
+    if (this.hasWritten) await this.engine.servers.noteCommit(this.owner.identity, this.slot.lease);
     try {
       await this.#giveBack();
     } catch (error) {
@@ -109,13 +106,13 @@ export class TransactionFrame {
 
   async #refused(error: unknown): Promise<never> {
     const { isPrepared, xid } = this.demarcation;
-    const isRolledBack = isPrepared
-      ? classifyFailure(error).kind === 'transactionLost' && classifyFailure(error).outcome === 'rolledBack'
-      : classifyCommitFailure(error).outcome === 'rolledBack';
+    const { kind, outcome } = isPrepared ? classifyFailure(error) : classifyCommitFailure(error);
+    const isRolledBack = outcome === 'rolledBack' && (!isPrepared || kind === 'transactionLost');
     if (isRolledBack && this.isBegun) {
       await this.rollback();
       throw error;
     }
+    this.#noteWrite();
     this.lose(error);
     throw isPrepared
       ? inDoubt(xid!, error)
@@ -131,10 +128,11 @@ export class TransactionFrame {
     if (this.slot.lease === undefined) return;
     const { isPrepared, xid } = this.demarcation;
     try {
+      await this.rows?.end();
       if (this.isBegun) await this.demarcation.rollback(this);
       await this.#giveBack();
     } catch (error) {
-      this.#destroy();
+      this.#end()?.destroy();
       if (!isPrepared || isNoBranch(error)) return;
       this.owner.spoilt(leftPrepared(xid!, error));
       throw inDoubt(xid!, error);
@@ -144,44 +142,35 @@ export class TransactionFrame {
   /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
   discard(reason: unknown): void {
     const { mayBePrepared, xid } = this.demarcation;
-    this.#taking.giveUp();
+    this.leasing.giveUp();
     this.wire.giveUp(this.slot.lease, reason);
-    this.#destroy();
-    if (mayBePrepared) this.owner.spoilt(leftPrepared(xid!, reason));
-  }
-
-  /** Sends at once, on the connection that is held. */
-  raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const { lease } = this.slot;
-    // It was given up while its statement was on the way here.
-    if (lease === undefined) return Promise.reject(new SessionClosedError(this.owner.label));
-    return this.wire.send(lease, sql, parameters);
-  }
-
-  async #giveBack(): Promise<void> {
-    // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.engine.backend.endStatements(this.#options)) await this.raw(sql);
-    if (this.isAltered) this.#destroy();
-    else await this.#end()?.release();
-  }
-
-  #destroy(): void {
+    void this.rows?.end(reason);
     this.#end()?.destroy();
+    if (mayBePrepared) this.owner.spoilt(leftPrepared(xid!, reason));
   }
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   protected lose(error: unknown): void {
-    this.#destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
+    if (concernsOthers(classifyFailure(error))) this.slot.lease?.invalidateOthers();
+    this.#end()?.destroy();
+  }
+
+  /** It may be stored. */
+  #noteWrite(): void {
+    if (this.hasWritten) this.engine.servers.noteWrite(this.owner.identity);
+  }
+
+  async #giveBack(): Promise<void> {
+    // In order, on one connection. oxlint-disable-next-line no-await-in-loop
+    for (const sql of this.engine.backend.endStatements(this.options)) await this.raw(sql);
+    if (this.isAltered) this.#end()?.destroy();
+    else await this.#end()?.release();
   }
 
   #end(): Lease | undefined {
-    const lease = this.slot.lease;
+    const { lease } = this.slot;
     this.slot.lease = undefined;
-    this.isBegun = false;
-    this.wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.isAltered = false;
+    this.isBegun = this.wasSeenOpen = this.hasWritten = this.isAltered = false;
     this.demarcation = this.#onePhase;
     return lease;
   }

@@ -1,5 +1,6 @@
 /** One session's TypeORM query runner: begins by itself, sends inside the transaction, believes the server. */
 import type { QueryResult, QueryRunner } from 'typeorm';
+import { SessionClosedError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import { couldNotBegin } from './connection-unavailable.js';
 import { Branch, newXid } from './demarcation.js';
@@ -8,12 +9,18 @@ import { setsAutocommit } from './ends-transaction.js';
 import { classifyFailure } from './failures.js';
 import { hideValues } from './hidden-values.js';
 import { isWrite, onlyReads } from './is-write.js';
+import { OpenRows } from './open-rows.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
+import { NO_RECORDER, type StatementRecorder } from './statement-recorder.js';
 import { TransactionFrame } from './transaction-frame.js';
 import { ENDED_BY_STATEMENT, lostUnseen, spoiltBy } from './verdict.js';
 
 export class TransactionRunner extends TransactionFrame implements TransactionUse {
-  constructor(engine: Engine, owner: RunnerOwner) {
+  constructor(
+    engine: Engine,
+    owner: RunnerOwner,
+    private readonly recorder: StatementRecorder = NO_RECORDER,
+  ) {
     super(engine, owner, (frame) => engine.createSessionRunner(frame as TransactionRunner, owner));
   }
 
@@ -22,9 +29,9 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
   }
 
   /** Leases a connection and begins, unless that is done already. */
-  async begin(): Promise<void> {
+  async begin(attempt = 0): Promise<void> {
     if (this.isBegun) return;
-    await this.lease();
+    await this.leasing.lease();
     const { twoPhase = false, readOnly = false, unit } = this.options;
     if (twoPhase && !readOnly) this.demarcation = new Branch(newXid(unit!, this.engine.applicationName));
     const { xid } = this.demarcation;
@@ -39,6 +46,9 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
       this.wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
       this.lose(error);
+      // Nothing was done there. A server that was lost is not asked again at once.
+      if (this.options.readOnly === true && this.engine.servers.hasOther(error, attempt))
+        return this.begin(attempt + 1);
       throw couldNotBegin(this.owner.label, error);
     }
   }
@@ -50,14 +60,16 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const leasing = this.lease();
+    const leasing = this.leasing.lease();
     if (leasing !== undefined) await leasing;
     if (!this.isBegun && !this.#mayPrecede(sql)) await this.begin();
-    this.wire.refuseBehindStream();
-    this.noteWrite(isWrite(sql));
+    const closing = this.rows?.refuse();
+    if (closing !== undefined) await closing;
+    this.hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = this.demarcation.endedBy(sql);
     this.isAltered ||= setsAutocommit(sql, family);
+    const sent = this.recorder.sent(sql, parameters);
     let result: QueryResult;
     try {
       result = await this.raw(sql, parameters);
@@ -66,8 +78,12 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
       this.#judge(error, ends);
       throw error;
     }
+    sent.answered();
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.wasSeenOpen)) {
+      this.engine.servers.noteWrite(this.owner.identity);
+      this.owner.spoilt(ENDED_BY_STATEMENT);
+    }
     return result;
   }
 
@@ -91,6 +107,7 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
+    void this.rows?.refuse();
     if (!this.isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
     if (this.slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
@@ -99,13 +116,31 @@ export class TransactionRunner extends TransactionFrame implements TransactionUs
     if (state === 'none' && this.wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
-  /** Begins, then hands out TypeORM's stream. */
+  /** Sends a statement whose rows are read one by one; as long as they are, nothing else is sent. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
-    await this.lease();
-    if (!this.#mayPrecede(given[0])) await this.begin();
-    const rows = await this.wire.stream(...given);
-    rows.once('error', (error) => this.#judge(error, false));
-    return rows;
+    const [sql] = given;
+    const { rowSource } = this.engine.backend;
+    await this.leasing.lease();
+    // A cursor lives in a transaction.
+    if (rowSource === 'cursor' || !this.#mayPrecede(sql)) await this.begin();
+    this.rows ??= new OpenRows(rowSource, this.wire, this.owner.label);
+    await this.rows.refuse();
+    this.hasWritten ||= isWrite(sql);
+    const sent = this.recorder.sent(sql, given[1]);
+    const { lease } = this.slot;
+    const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
+      if (this.slot.lease !== lease) throw new SessionClosedError(this.owner.label);
+      return this.raw(text, values);
+    };
+    try {
+      const rows = await this.rows.open(send, given);
+      rows.once('error', (error) => this.#judge(error, false));
+      rows.once('close', () => void (rows.errored ?? sent.answered()));
+      return rows;
+    } catch (error) {
+      this.#judge(error, false);
+      throw error;
+    }
   }
 
   #judge(error: unknown, ends: boolean): void {

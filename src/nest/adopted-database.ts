@@ -20,6 +20,7 @@ import type { Databases } from './databases.js';
 import { readEnvironment } from './environment.js';
 import { featureEntities } from './feature-providers.js';
 import { findDataSource, otherDataSources, type Ours } from './find-data-source.js';
+import { notFound } from './not-found.js';
 import { OPTIONS_OF_SESSIONS, type ScopedSessionModuleOptions } from './module-options.js';
 import { dataSourceToken, DEFAULT_NAME } from './tokens.js';
 
@@ -55,7 +56,8 @@ export class AdoptedDatabase {
     this.#madeEngine = !hasEngine(dataSource);
     const engine = engineOf(dataSource);
     const { settings } = site.databases;
-    const factory = sessionFactory(engine, { name, warn, settleTimeoutMs: settings.settleTimeoutMs });
+    const { settleTimeoutMs } = settings;
+    const factory = sessionFactory(engine, { name, warn, settleTimeoutMs, notFound });
     // Who asks for another database by name means that one.
     if (name === DEFAULT_NAME) factory.reach(() => site.databases.binds);
     this.scoped = new ScopedSession(factory, new SessionsOfScopes(factory, site.work));

@@ -4,6 +4,11 @@ import { ScopeAbortedError, suppress } from '../errors.js';
 import { currentContext, runWithScope } from '../scope/index.js';
 import type { Ending } from '../session/index.js';
 import { withoutCycles } from '../unit-of-work/index.js';
+import { type Body, bodyOf } from './body.js';
+import type { HttpResponse } from './http-response.js';
+import type { LongTransactions } from './long-transactions.js';
+import { statusOfError } from './status-of-error.js';
+import { StreamedBody } from './streamed-body.js';
 
 /**
  * When values leave. `afterCommit`: all of them at the end, for a response that is sent once. `holdLast`: each when the
@@ -15,9 +20,17 @@ export type Emission = (typeof EMISSIONS)[number];
 export interface EndWith {
   readonly ending: Ending;
   readonly emission: Emission;
-  /** The status that the client will be told, where there is one; asked at the end. */
-  readonly statusOf: (error?: unknown) => number | undefined;
+  /** Where the client will be told a status. */
+  readonly response: HttpResponse | undefined;
+  /**
+   * Milliseconds that work which has not answered may go on when nobody waits for it any more; asked then. 0: not at all.
+   */
+  readonly unheardMs?: () => number;
   readonly warn: (message: string) => void;
+  readonly report: (message: string) => void;
+  readonly transactions: LongTransactions;
+  /** Called when the work has ended, before anybody is told; with the error where there is one. */
+  readonly ended: (error?: unknown) => void;
 }
 
 /** Subscribes to `source` inside the scope; the result completes, or fails, when the work has ended. */
@@ -36,6 +49,9 @@ class Delivery {
   #held: unknown[] | undefined;
   #hasValue = false;
   #isOver = false;
+  /** Runs when nobody waits any more, and the work goes on. */
+  #unheard: NodeJS.Timeout | undefined;
+  #look: (() => void) | undefined;
 
   constructor(
     private readonly subscriber: Subscriber<unknown>,
@@ -60,6 +76,9 @@ class Delivery {
   next(value: unknown): void {
     const { emission } = this.options;
     this.#hasValue = true;
+    // What streams to nobody is not waited for; a single value is followed by its end at once.
+    if (this.#unheard !== undefined) return queueMicrotask(() => this.#isOver || this.#abandon());
+    if (emission === 'atOnce') this.#lookAtTransactions();
     if (emission === 'atOnce') return this.#outside(() => this.subscriber.next(value));
     if (emission === 'holdLast') this.#outside(() => this.#emitHeld());
     (this.#held ??= []).push(value);
@@ -67,22 +86,30 @@ class Delivery {
     if (emission === 'holdLast') queueMicrotask(() => this.#isOver || this.#outside(() => this.#emitHeld()));
   }
 
+  #lookAtTransactions(): void {
+    const { ending, transactions } = this.options;
+    this.#look ??= transactions.watch(ending.scope);
+    this.#look();
+  }
+
   error(error: unknown): void {
     this.#isOver = true;
-    const { ending, statusOf } = this.options;
+    const { ending, response } = this.options;
     void ending
-      .end({ kind: 'error', error, status: statusOf(error) })
+      .end({ kind: 'error', error, status: response && statusOfError(error) })
       .catch((later: unknown) => suppress(error, later))
       .then(() => this.#fail(error));
   }
 
   complete(): void {
-    const { ending, emission, statusOf } = this.options;
+    const { ending, emission, response } = this.options;
     // Nest answers 500 to a handler that gives no value at all: then nothing may be stored.
     if (emission === 'afterCommit' && !this.#hasValue) return this.error(new EmptyError());
+    const body = emission === 'afterCommit' ? bodyOf(this.#held!.at(-1)) : undefined;
+    if (body !== undefined) return this.#giveOut(body);
     this.#isOver = true;
     const isImmediate = !ending.hasBegun && !ending.scope.isUsed;
-    const ended = ending.end({ kind: 'value', status: statusOf() });
+    const ended = ending.end({ kind: 'value', status: response?.statusCode });
     if (isImmediate) return this.#succeed();
     ended.then(
       () => this.#succeed(),
@@ -90,19 +117,54 @@ class Delivery {
     );
   }
 
+  /** What was done so far is committed before the body leaves; its pieces are made in the same unit of work. */
+  #giveOut(body: Body): void {
+    const { ending, response } = this.options;
+    ending.endSoFar({ kind: 'value', status: body.status ?? response?.statusCode }).then(
+      () => {
+        if (this.subscriber.closed) return body.reader.stop();
+        this.#held!.splice(-1, 1, body.with(new StreamedBody(body, this.options)));
+        this.#succeed();
+      },
+      (error: unknown) => {
+        body.reader.stop();
+        this.error(error);
+      },
+    );
+  }
+
   /** Nobody waits any more; what has ended before stays as it is. */
   unsubscribe(): void {
     if (this.#isOver) return;
+    const { ending, unheardMs } = this.options;
+    const timeoutMs = this.#hasValue ? 0 : (unheardMs?.() ?? 0);
+    if (timeoutMs === 0) return this.#abandon();
+    // A limit of its own: that of the scope begins with its session, and what never comes to an end may use none.
+    const tooLate = (): void => void ending.cutShort(this.#abandoned());
+    this.#unheard = setTimeout(tooLate, timeoutMs).unref();
+  }
+
+  #abandon(): void {
+    this.#isOver = true;
+    clearTimeout(this.#unheard);
     this.#inner.unsubscribe();
-    const { ending, warn } = this.options;
-    const error = new ScopeAbortedError(
-      `${ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
-      { outcome: 'rolledBack' },
-    );
+    const { ending, ended, warn } = this.options;
+    const error = this.#abandoned();
+    ended(error);
     ending.end({ kind: 'abandoned', error }).catch((later: unknown) => warn(String(later)));
   }
 
+  #abandoned(): Error {
+    return new ScopeAbortedError(
+      `${this.options.ending.scope.label}: nobody waits for it any more (a timeout, or the client has gone); it was rolled back.`,
+      { outcome: 'rolledBack' },
+    );
+  }
+
   #succeed(): void {
+    this.#isOver = true;
+    clearTimeout(this.#unheard);
+    this.options.ended();
     this.#outside(() => {
       this.#emitHeld();
       this.subscriber.complete();
@@ -111,7 +173,18 @@ class Delivery {
 
   #fail(error: unknown): void {
     this.#isOver = true;
+    if (this.#unheard !== undefined) this.#failUnheard(error);
+    this.options.ended(error);
     this.#outside(() => this.subscriber.error(error));
+  }
+
+  /** The client cannot be told, so the log is; not what the error says, which may hold anything. */
+  #failUnheard(error: unknown): void {
+    clearTimeout(this.#unheard);
+    const { ending, warn } = this.options;
+    const { name } = error instanceof Error ? error : { name: typeof error };
+    const outcome = ending.scope.outcome ?? 'rolledBack';
+    warn(`${ending.scope.label} failed (${name}) after its client had gone; outcome: ${outcome}.`);
   }
 
   #emitHeld(): void {

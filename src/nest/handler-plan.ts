@@ -1,7 +1,6 @@
 /** What is known of a handler before it runs; read once for each. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { ScopeOptions } from '../session/index.js';
-import type { Emission } from './end-with.js';
 import { readHandlerOptions } from './session-options.decorator.js';
 
 /** Keys of Nest's metadata; its own constants are not exported. */
@@ -16,7 +15,8 @@ export interface HandlerPlan {
   readonly timeoutMs: number | undefined;
   /** What it sets for its scope; undefined when it sets nothing. */
   readonly scopeOptions: ScopeOptions | undefined;
-  readonly emission: Emission;
+  /** Its values are server-sent events, over HTTP. */
+  readonly isEventStream: boolean;
   /** A parameter is decorated with @nestjs/common's `@Session()`, which is the HTTP session. */
   readonly wantsHttpSession: boolean;
 }
@@ -46,12 +46,7 @@ function planOf(context: ExecutionContext): HandlerPlan {
     isEnabled: enabled,
     timeoutMs,
     scopeOptions: Object.keys(scopeOptions).length === 0 ? undefined : scopeOptions,
-    emission: emissionOf(context),
+    isEventStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
     wantsHttpSession: Object.keys(parameters).some((key) => NEST_SESSION_PARAMETER.test(key)),
   };
-}
-
-function emissionOf(context: ExecutionContext): Emission {
-  if (context.getType() !== 'http') return 'holdLast';
-  return Reflect.getMetadata(SSE_METADATA, context.getHandler()) === undefined ? 'afterCommit' : 'atOnce';
 }

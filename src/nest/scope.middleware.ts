@@ -11,6 +11,7 @@ export interface RawRequest {
   readonly method?: string;
   readonly url?: string;
   readonly originalUrl?: string;
+  readonly headers?: { readonly upgrade?: string };
 }
 
 export interface RawResponse {
@@ -28,6 +29,8 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
   ) {}
 
   use(request: RawRequest, response: RawResponse, next: () => void): void {
+    // Its response is never closed: what the socket brings later has units of work of its own.
+    if (request.headers?.upgrade?.toLowerCase() === 'websocket') return next();
     // Always a new one: what surrounds the server's socket is nobody's unit of work.
     const scope = new Scope({ label: () => labelOf(request), owner: this.databases });
     const ending = this.work.open(scope);
@@ -40,6 +43,8 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
   /** The socket is done with the request. A handler that still runs ends its work itself, unless told otherwise. */
   #closed(ending: Ending, response: RawResponse): void {
     if (ending.hasBegun) return;
+    // Also of a body that nobody reads: of a HEAD, or one that somebody outside has thrown away.
+    if (ending.body !== undefined) return ending.body.stop();
     const isGone = !response.writableFinished;
     if (ending.isClaimed && !(isGone && this.databases.settings.onClientAbort === 'rollback')) return;
     if (!ending.isClaimed && !isGone && response.statusCode < 400) this.#warnOfWrites(ending);
@@ -56,7 +61,7 @@ export class ScopeMiddleware implements NestMiddleware<RawRequest, RawResponse> 
       if (session === undefined || startedTransactionOf(session)?.hasWritten !== true) continue;
       this.work.warn(
         `${scope.label}: writes were rolled back, for they were made where no interceptor commits (a guard whose handler ` +
-          'never ran, a middleware, a GraphQL resolver). Use scopedSession.independently(fn) there.',
+          'never ran, a middleware). Use scopedSession.independently(fn) there.',
       );
     }
   }

@@ -1,4 +1,4 @@
-/** Tells HTTP clients what our errors mean to them, and nothing of what they say about the inside. */
+/** Tells clients what our errors mean to them, and nothing of what they say about the inside. */
 import {
   type ArgumentsHost,
   Catch,
@@ -7,14 +7,17 @@ import {
   HttpStatus,
   Inject,
   Injectable,
+  Logger,
   Optional,
 } from '@nestjs/common';
 import { APP_FILTER, BaseExceptionFilter, ModulesContainer } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import {
+  BackgroundQueueFullError,
   ConnectionUnavailableError,
   DrainingError,
   NoResultFoundError,
+  NotFoundError,
   PoolTimeoutError,
   ScopeAbortedError,
   ScopedSessionError,
@@ -23,6 +26,7 @@ import {
   StatementTimeoutError,
 } from '../errors.js';
 import type { Host } from './container.js';
+import { tellOfError } from './web-socket.js';
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
@@ -31,31 +35,54 @@ const STATUS_OF = [
   [PoolTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ConnectionUnavailableError, HttpStatus.SERVICE_UNAVAILABLE],
   [DrainingError, HttpStatus.SERVICE_UNAVAILABLE],
+  [BackgroundQueueFullError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],
   [NoResultFoundError, HttpStatus.NOT_FOUND],
+  [NotFoundError, HttpStatus.NOT_FOUND],
   [StaleDataError, HttpStatus.CONFLICT],
 ] as const;
 
+/**
+ * Answers this library's errors: registered for HTTP and for messages of microservices. Nest has no global filters for
+ * gateways: there `@UseFilters(SessionErrorFilter)` sends the code; without it a client is told "Internal server error".
+ *
+ * @example
+ * ```ts
+ * import { UseFilters } from '@nestjs/common';
+ * import { SessionErrorFilter } from 'nestjs-scoped-session';
+ * @UseFilters(SessionErrorFilter)
+ * export class NotesGateway {}
+ * ```
+ */
 @Injectable()
 @Catch(ScopedSessionError)
 export class SessionErrorFilter extends BaseExceptionFilter<ScopedSessionError> {
   // Not through the constructor, whose argument is Nest's own.
   @Optional() @Inject(ModulesContainer) private readonly container?: ModulesContainer;
   #fromApplication: ExceptionFilter[] | undefined;
+  readonly #logger = new Logger('ScopedSessionModule');
 
+  /** Called by Nest. */
   override catch(error: ScopedSessionError, host: ArgumentsHost): unknown {
+    if (host.getType() === 'ws') return tellOfError(host.switchToWs().getClient(), this.#messageOf(error));
     // Nest asks this one before those of modules that stand before ours, such as AppModule's: they go first.
     this.#fromApplication ??= [...applicationFilters(this.container?.values() ?? [])].filter(
       (filter) => filter !== this,
     );
     const other = this.#fromApplication.findLast((filter) => catches(filter, error));
     if (other !== undefined) return other.catch(error, host);
-    if (host.getType() !== 'http') return throwError(() => error);
-    const known = STATUS_OF.find(([type]) => error instanceof type);
-    if (known === undefined) return super.catch(error, host);
-    const [, status] = known;
+    // GraphQL tells an error by throwing it; an Observable would be the field's value.
+    if (host.getType<string>() === 'graphql') throw error;
+    if (host.getType() !== 'http') {
+      const message = this.#messageOf(error);
+      // Nest does not say which message is an event: of that, nobody else would ever hear.
+      if (statusOf(error) !== undefined) this.#logger.warn(`${error.code}: ${error.message}`);
+      return throwError(() => message);
+    }
+    const status = statusOf(error);
+    if (status === undefined) return super.catch(error, host);
     if (error.retryable) setRetryAfter(host);
     const body = { statusCode: status, message: REASONS[status], error: error.code };
     return super.catch(
@@ -63,6 +90,19 @@ export class SessionErrorFilter extends BaseExceptionFilter<ScopedSessionError> 
       host,
     );
   }
+
+  /** In the form of Nest's own. The error itself has others in it, with what they know of the inside. */
+  #messageOf(error: ScopedSessionError): object {
+    const status = statusOf(error);
+    if (status === undefined) this.#logger.error(error);
+    const { code, retryable, outcome } = error;
+    const message = status === undefined ? 'Internal server error' : REASONS[status];
+    return { status: 'error', message, code, retryable, outcome };
+  }
+}
+
+function statusOf(error: ScopedSessionError): keyof typeof REASONS | undefined {
+  return STATUS_OF.find(([type]) => error instanceof type)?.[1];
 }
 
 /** Those that modules provide, in the order in which Nest knows them. */

@@ -1,5 +1,5 @@
 /** `Session`: as a value the parameter decorator, as a type the session it gives. */
-import { createParamDecorator } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { NoActiveScopeError } from '../errors.js';
 import { currentScope } from '../scope/index.js';
 import type { SessionApi } from '../session/index.js';
@@ -9,9 +9,12 @@ import { DEFAULT_NAME } from './tokens.js';
 /** One request's session; see `SessionApi` for its members. */
 export interface Session extends SessionApi, AsyncDisposable {}
 
-const sessionOfRequest = createParamDecorator((name: string | undefined) => {
+const sessionOfRequest = createParamDecorator((name: string | undefined, context: ExecutionContext) => {
   const owner = currentScope()?.owner;
-  if (!(owner instanceof Databases)) throw new NoActiveScopeError('@Session()');
+  if (!(owner instanceof Databases)) {
+    const handler = `${context.getClass().name}.${context.getHandler().name}`;
+    throw new NoActiveScopeError(`@Session() of ${handler} (${context.getType()})`);
+  }
   return owner.get(name ?? DEFAULT_NAME).scoped.current();
 });
 

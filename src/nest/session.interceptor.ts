@@ -7,14 +7,23 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { UnsupportedContextError } from '../errors.js';
-import { currentScope, runWithScope, Scope } from '../scope/index.js';
-import { configureScope, type Ending, keepUnstored, startedTransactionOf } from '../session/index.js';
+import { runWithScope, Scope } from '../scope/index.js';
+import { type Ending, keepUnstored } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
+import { nameClient } from './client-of.js';
 import { Databases } from './databases.js';
-import { endWith } from './end-with.js';
+import { EarlyResponses } from './early-responses.js';
+import { type Emission, endWith } from './end-with.js';
 import { ExcludedRequests } from './excluded-requests.js';
+import { refuseUncommitted } from './graphql-refusal.js';
+import { GraphQLOperations } from './graphql-operations.js';
 import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
+import { type HttpResponse, rawResponseOf } from './http-response.js';
+import { LongTransactions } from './long-transactions.js';
+import { rawRequestOf } from './raw-request.js';
+import { setScopeOptions } from './set-scope-options.js';
+import { UnservedMessages } from './unserved-messages.js';
+import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js';
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
@@ -24,79 +33,85 @@ import { type HandlerPlan, HandlerPlans } from './handler-plan.js';
 export class SessionInterceptor implements NestInterceptor {
   readonly #plans = new HandlerPlans();
   readonly #warned = new WeakSet<HandlerPlan>();
+  readonly #early: EarlyResponses;
+  readonly #transactions: LongTransactions;
 
   constructor(
     @Inject(ActiveWork) private readonly work: ActiveWork,
     @Inject(Databases) private readonly databases: Databases,
     @Inject(ExcludedRequests) private readonly excluded: ExcludedRequests,
-  ) {}
+    @Inject(UnservedMessages) private readonly unserved: UnservedMessages,
+    @Inject(GraphQLOperations) private readonly operations: GraphQLOperations,
+  ) {
+    this.#early = new EarlyResponses(work);
+    this.#transactions = new LongTransactions(work, databases);
+  }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType<string>() === 'graphql') return this.#refuseGraphQL(next);
+    if (context.getType() === 'rpc') this.unserved.serves(context.switchToRpc().getContext());
     const plan = this.#plans.of(context);
     this.#warnOfHttpSession(context, plan);
     if (!plan.isEnabled) return outsideScopes(next);
+    if (context.getType<string>() === 'graphql') return this.#inOperation(context, next, plan);
     const ending = this.#endingFor(context, plan);
     // Excluded, or somebody around this handler has claimed the end and it only takes part.
     if (ending === undefined || !ending.claim()) return next.handle();
     const response = responseOf(context);
+    const emission = emissionOf(context, plan);
     // Inside the work: options that come too late end it as any other error does.
     const work = (): Observable<unknown> => {
       if (isRead(context)) keepUnstored(ending.scope);
-      this.#configure(ending, plan);
+      nameClient(ending.scope, context, this.databases.settings.readYourWrites);
+      this.#configure(ending, plan, emission);
       return next.handle();
     };
-    return endWith(work, {
+    const how = {
       ending,
-      emission: plan.emission,
-      statusOf: (error) => this.#statusOf(response, error, ending, plan),
-      warn: (message) => this.work.warn(message),
-    });
+      emission,
+      response,
+      warn: this.work.warn,
+      report: this.work.report,
+      transactions: this.#transactions,
+      ended: (error?: unknown) => response && this.#early.look(response, plan, ending, error),
+    };
+    if (context.getType() !== 'ws') return endWith(work, how);
+    const client = context.switchToWs().getClient<SocketClient>();
+    const answers = endWith(work, { ...how, unheardMs: () => this.#unheardMs(client, plan) });
+    return holdAcknowledgement(context)(answers);
+  }
+
+  /** Nest lets go of a message when its socket closes; else it was a timeout, which its client was told of. */
+  #unheardMs(client: SocketClient, { timeoutMs }: HandlerPlan): number {
+    const { onClientAbort, scopeTimeoutMs } = this.databases.settings;
+    return onClientAbort === 'finish' && hasGone(client) ? (timeoutMs ?? scopeTimeoutMs) : 0;
   }
 
   /** The request's, which the middleware has opened; a new one where no middleware runs. */
   #endingFor(context: ExecutionContext, plan: HandlerPlan): Ending | undefined {
     if (context.getType() !== 'http') return this.#open(plan);
-    const request = rawRequestOf(context);
+    const request = rawRequestOf(context.switchToHttp().getRequest<object>());
     if (this.excluded.has(request)) return undefined;
-    return this.work.ofRequest(request) ?? this.#open(plan);
+    return this.work.ofRequest(request) ?? this.#openUnseen(context, plan);
+  }
+
+  /** A route that the middleware does not see, such as one outside of the global prefix. */
+  #openUnseen(context: ExecutionContext, plan: HandlerPlan): Ending {
+    const ending = this.#open(plan);
+    rawResponseOf(responseOf(context)!).once('close', () => ending.body?.stop());
+    return ending;
   }
 
   #open({ label }: HandlerPlan): Ending {
     return this.work.open(new Scope({ label, owner: this.databases }));
   }
 
-  #configure(ending: Ending, { label, timeoutMs, scopeOptions, emission }: HandlerPlan): void {
+  #configure(ending: Ending, { label, timeoutMs, scopeOptions }: HandlerPlan, emission: Emission): void {
     const { scope } = ending;
     scope.rename(label);
     if (emission === 'atOnce') ending.limit(Infinity);
     else ending.limit(timeoutMs ?? this.databases.settings.scopeTimeoutMs);
     if (scopeOptions === undefined) return;
-    configureScope(scope, scopeOptions);
-    for (const scoped of this.databases.scoped) {
-      // A guard may have begun already: what it began cannot be changed under it.
-      const session = scoped.sessionOf(scope);
-      if (session !== undefined) startedTransactionOf(session)?.refuseOther(scopeOptions);
-    }
-  }
-
-  #statusOf(
-    response: HttpResponse | undefined,
-    error: unknown,
-    { scope }: Ending,
-    plan: HandlerPlan,
-  ): number | undefined {
-    if (response === undefined) return undefined;
-    if (error !== undefined) return statusOfError(error);
-    const { headersSent } = response.raw ?? response;
-    if (headersSent === true && scope.isUsed && plan.emission === 'afterCommit' && !this.#warned.has(plan)) {
-      this.#warned.add(plan);
-      this.work.warn(
-        `${plan.label} sent its response through @Res() before the COMMIT; a COMMIT that fails cannot be told any more. ` +
-          'Return the value, or use @Res({ passthrough: true }).',
-      );
-    }
-    return response.statusCode;
+    setScopeOptions(scope, scopeOptions, this.databases);
   }
 
   #warnOfHttpSession(context: ExecutionContext, plan: HandlerPlan): void {
@@ -109,16 +124,17 @@ export class SessionInterceptor implements NestInterceptor {
     );
   }
 
-  #refuseGraphQL(next: CallHandler): Observable<unknown> {
-    const scope = currentScope();
-    if (scope !== undefined) {
-      const refusal = new UnsupportedContextError(
-        'Sessions are not served under GraphQL yet: nothing there would commit them. Use scopedSession.independently(fn).',
-      );
-      configureScope(scope, { refusal, repositories: 'leave' });
-    }
+  /** The operation ends when all its resolvers have; each of them only takes part. */
+  #inOperation(context: ExecutionContext, next: CallHandler, plan: HandlerPlan): Observable<unknown> {
+    if (!this.operations.configure(context.getArgs(), plan)) refuseUncommitted(plan.label);
     return next.handle();
   }
+}
+
+/** Of the message and not of its handler, which may serve HTTP and messages. */
+function emissionOf(context: ExecutionContext, { isEventStream }: HandlerPlan): Emission {
+  if (context.getType() !== 'http') return 'holdLast';
+  return isEventStream ? 'atOnce' : 'afterCommit';
 }
 
 /** Subscribed there too: a cold Observable does its work then. */
@@ -135,25 +151,6 @@ function isRead(context: ExecutionContext): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function rawRequestOf(context: ExecutionContext): object {
-  const request = context.switchToHttp().getRequest<{ raw?: object }>();
-  return request.raw ?? request;
-}
-
-/** An object with getters instead would be a class of its own for V8, and outlive its request by a major collection. */
-interface HttpResponse {
-  readonly statusCode: number;
-  readonly headersSent?: boolean;
-  /** Fastify keeps the status on its reply, and the rest on the raw response. */
-  readonly raw?: { readonly headersSent: boolean };
-}
-
 function responseOf(context: ExecutionContext): HttpResponse | undefined {
   return context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined;
-}
-
-function statusOfError(error: unknown): number {
-  const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
-  const status = typeof getStatus === 'function' ? getStatus.call(error) : undefined;
-  return typeof status === 'number' ? status : 500;
 }

@@ -1,6 +1,6 @@
 /** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
 import { withDeadline } from '../engine/index.js';
-import { CommitOutcomeUnknownError, UnfinishedWorkError } from '../errors.js';
+import { CommitOutcomeUnknownError, ScopeAbortedError, UnfinishedWorkError } from '../errors.js';
 import { runWithScope } from '../scope/index.js';
 import type { Transaction } from './transaction.js';
 
@@ -41,10 +41,64 @@ async function tellHooks({ startedHooks, state }: Transaction): Promise<void> {
 
 /** Waits for what the work did not wait for; undefined where there is nothing. What does not settle in time is cut off. */
 export function settle(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
-  return transaction.turns.settle() ? undefined : settleInTime(transaction, timeoutMs);
+  return transaction.turns.settle()
+    ? undefined
+    : settleInTime(transaction, timeoutMs, transaction.turns.settled());
 }
 
-async function settleInTime(transaction: Transaction, timeoutMs: number): Promise<void> {
+export async function settleAll(transactions: readonly Transaction[], timeoutMs: number): Promise<void> {
+  const settled = transactions.map((one) => settle(one, timeoutMs)).filter((one) => one !== undefined);
+  if (settled.length > 0) await Promise.all(settled);
+}
+
+/** The same of what was asked for until now: the work goes on, and may ask for more. */
+export function settleSoFar(transaction: Transaction, timeoutMs: number): Promise<void> | undefined {
+  if (transaction.turns.settle()) return undefined;
+  return settleInTime(
+    transaction,
+    timeoutMs,
+    transaction.inTurn(async () => undefined),
+  );
+}
+
+/** What a statement may still take when its work is undone anyway. */
+const PATIENCE_MS = {
+  /** Siblings of what failed are mostly about to be answered; an answer costs less than a connection. */
+  error: 1_000,
+  /** Whoever waited was told already. */
+  abandoned: 100,
+  aborted: 0,
+} as const;
+
+/**
+ * The same where everything will be rolled back: what takes longer than a moment is ended on the server, and its connection is
+ * closed. A COMMIT by hand that is on its way is waited for: it may be stored.
+ */
+export async function stop(
+  transaction: Transaction,
+  { kind, error }: { readonly kind: keyof typeof PATIENCE_MS; readonly error: unknown },
+  timeoutMs: number,
+): Promise<void> {
+  if (transaction.turns.settle()) return;
+  const settled = transaction.turns.settled();
+  const tooLong = (): ScopeAbortedError =>
+    new ScopeAbortedError(
+      `A statement of ${transaction.label} was still running when its unit of work was rolled back, and was cancelled.`,
+      { cause: error, outcome: 'rolledBack' },
+    );
+  try {
+    await withDeadline(settled, Math.min(PATIENCE_MS[kind], timeoutMs), tooLong, () => undefined);
+  } catch (reason) {
+    if (transaction.state.isCommitSent) await settleInTime(transaction, timeoutMs, settled);
+    else cutShort(transaction, reason);
+  }
+}
+
+async function settleInTime(
+  transaction: Transaction,
+  timeoutMs: number,
+  settled: Promise<void>,
+): Promise<void> {
   const unfinished = (): UnfinishedWorkError =>
     new UnfinishedWorkError(
       `Statements of ${transaction.label} were still running ${timeoutMs} ms after it had returned; it was rolled back. ` +
@@ -52,7 +106,7 @@ async function settleInTime(transaction: Transaction, timeoutMs: number): Promis
       { outcome: 'rolledBack' },
     );
   try {
-    await withDeadline(transaction.turns.settled(), timeoutMs, unfinished, () => undefined);
+    await withDeadline(settled, timeoutMs, unfinished, () => undefined);
   } catch (error) {
     const known = whatIsKnown(error as Error, [transaction]);
     cutShort(transaction, error);

@@ -2,29 +2,16 @@
 import { ScopedSessionError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
-import { cutShort, settle, whatIsKnown } from './end-of-transaction.js';
+import { commitSoFar } from './commit-so-far.js';
+import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
+import { type Completion, decide, type RollbackOn } from './completion.js';
 import type { SessionBase } from './session.js';
-import { ownTogetherOf, startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
+import { ownTransactionsOf } from './together.js';
 import type { Transaction } from './transaction.js';
 import { warnOfDropped } from './unstored-work.js';
-
-/**
- * How the work came out. `value`: it returned. `error`: it threw. `abandoned`: whoever waited was told a failure already.
- * `aborted`: it is cut short here and now.
- */
-export type Completion =
-  | { readonly kind: 'value'; readonly status?: number | undefined }
-  | {
-      readonly kind: 'error' | 'abandoned' | 'aborted';
-      readonly error: unknown;
-      readonly status?: number | undefined;
-    };
-
-/** Whether a unit of work that came out with this status and error is rolled back. */
-export type RollbackOn = (status: number | undefined, error: unknown) => boolean;
 
 export interface EndingOptions {
   readonly commit: CommitMode;
@@ -41,19 +28,6 @@ export interface SessionSource {
   readonly registry: { has(): boolean; get(): SessionBase };
 }
 
-/** The decision table. */
-export function decide(
-  completion: Completion,
-  options: Pick<EndingOptions, 'commit' | 'rollbackOn'>,
-): 'commit' | 'rollback' {
-  const { kind } = completion;
-  if (kind === 'abandoned' || kind === 'aborted' || options.commit === 'manual') return 'rollback';
-  const error = kind === 'error' ? completion.error : undefined;
-  const { status } = completion;
-  if (options.rollbackOn !== undefined) return options.rollbackOn(status, error) ? 'rollback' : 'commit';
-  return kind === 'error' || (status ?? 0) >= 400 ? 'rollback' : 'commit';
-}
-
 /** Knows the units of work that have not ended yet. */
 export interface EndingWatch {
   /** Returns what takes it off again. */
@@ -62,8 +36,7 @@ export interface EndingWatch {
   ended(): void;
 }
 
-const nothing = (): void => undefined;
-const UNWATCHED: EndingWatch = { begun: () => nothing, ended: nothing };
+const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
 
 export class Ending {
   #ending: Promise<void> | undefined;
@@ -72,6 +45,8 @@ export class Ending {
   /** Streams are not limited, but their end is. */
   #endTimeoutMs: number | undefined;
   readonly #leave: () => void;
+  /** What is still given out of the work, once its handler has returned. */
+  body: { stop(): void } | undefined;
   #isClaimed = false;
   #tellWaiter: (error: Error) => void = () => undefined;
   /** What is being committed or rolled back now. */
@@ -115,6 +90,39 @@ export class Ending {
     if (completion.kind !== 'value' || (completion.status ?? 0) >= 400) this.scope.outcome = 'rolledBack';
     this.#left();
     return (this.#ending = this.scope.close());
+  }
+
+  /**
+   * The work has an answer that is given out while it goes on: what was done so far is ended as it would be at the end, and
+   * what is done from now on is not limited in time. Where the end has begun already nothing happens.
+   */
+  async endSoFar(completion: Completion): Promise<void> {
+    if (this.hasBegun) return;
+    if (this.scope.isUsed) await runWithScope(this.scope, 'inner', () => this.#endSoFar(completion));
+    this.limit(Infinity);
+  }
+
+  async #endSoFar(completion: Completion): Promise<void> {
+    const { settleTimeoutMs } = this.options;
+    // It is for the application to commit, in what is given out too.
+    if (this.#commitMode === 'manual') return;
+    const outcome = this.#decide(completion);
+    const { storesByItself: stores = true } = optionsOf(this.scope);
+    await commitSoFar(this.#transactions, {
+      outcome,
+      settleTimeoutMs,
+      stores,
+      warn: () => undefined,
+      committed: () => undefined,
+    });
+  }
+
+  get #commitMode(): CommitMode {
+    return optionsOf(this.scope).commit ?? this.options.commit;
+  }
+
+  #decide(completion: Completion): 'commit' | 'rollback' {
+    return decide(completion, { commit: this.#commitMode, rollbackOn: this.options.rollbackOn });
   }
 
   /**
@@ -171,9 +179,7 @@ export class Ending {
   get #transactions(): Transaction[] {
     return this.sources
       .filter(({ registry }) => registry.has())
-      .flatMap(({ registry }) => ownTogetherOf(registry.get()))
-      .map((session) => startedTransactionOf(session))
-      .filter((transaction) => transaction !== undefined);
+      .flatMap(({ registry }) => ownTransactionsOf(registry.get()));
   }
 
   async #end(completion: Completion): Promise<void> {
@@ -186,6 +192,7 @@ export class Ending {
       else await this.#finish(transactions, completion);
     } catch (error) {
       if (error instanceof ScopedSessionError && error.outcome === 'unknown') this.scope.outcome = 'unknown';
+      this.scope.endedBy ??= error;
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.
@@ -219,17 +226,16 @@ export class Ending {
   }
 
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
-    const commit = optionsOf(this.scope).commit ?? this.options.commit;
-    const isCommit = decide(completion, { commit, rollbackOn: this.options.rollbackOn }) === 'commit';
-    const settled = transactions
-      .map((transaction) => settle(transaction, this.options.settleTimeoutMs))
-      .filter((one) => one !== undefined);
+    const isCommit = this.#decide(completion) === 'commit';
     const seal = (): void => transactions.forEach(({ state }) => state.seal());
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) seal();
-    if (settled.length > 0) await Promise.all(settled);
+    const { settleTimeoutMs } = this.options;
+    if (isCommit || completion.kind === 'value') await settleAll(transactions, settleTimeoutMs);
+    else await Promise.all(transactions.map((one) => stop(one, completion, settleTimeoutMs)));
     if (!isCommit) {
-      if (commit === 'manual' && completion.kind === 'value') warnOfDropped(transactions, this.options.warn);
+      if (this.#commitMode === 'manual' && completion.kind === 'value')
+        warnOfDropped(transactions, this.options.warn);
       return;
     }
     seal();

@@ -1,9 +1,10 @@
 /** The options of a session factory, and how they are read. */
 import type { DataSource } from 'typeorm';
-import { Engine, engineOf, integer, isDataSource, text } from '../engine/index.js';
+import { callable, Engine, engineOf, integer, isDataSource, text } from '../engine/index.js';
 import { InvalidOptionError } from '../errors.js';
 import { type BindsOption, bindsFrom } from './bind-options.js';
 import type { EndingOptions } from './ending.js';
+import type { NotFound } from './not-found.js';
 import { type RetryOptions, retryRule } from './retry.js';
 import { SESSION_RULES, type SessionOptions, type Warn } from './session-options.js';
 import { SessionBase } from './session.js';
@@ -26,6 +27,8 @@ export interface SessionFactoryOptions extends SessionOptions {
   readonly sessionClass?: SessionClass;
   /** Gets warnings that no caller waits for. Default: `process.emitWarning`. */
   readonly warn?: Warn;
+  /** Makes the errors of `getOr404` and its kin. Default: `NotFoundError`. */
+  readonly notFound?: NotFound;
   /** Milliseconds that the end of a scope waits for statements which nobody awaited. Default 5 000. */
   readonly settleTimeoutMs?: number;
 }
@@ -45,6 +48,7 @@ export const FACTORY_RULES = {
   binds: bindsFrom,
   sessionClass: sessionClassFrom,
   warn: warnFrom,
+  notFound: callable<NotFound>(),
   settleTimeoutMs: integer(0),
 };
 

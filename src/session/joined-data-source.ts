@@ -5,6 +5,7 @@ import { SelfDeadlockError } from '../errors.js';
 import { currentContext, currentFrame, runInFrame, type Scope } from '../scope/index.js';
 import type { NestedTransactions } from './nested-transactions.js';
 import { trackedBuilder } from '../unit-of-work/index.js';
+import { notePlainUse } from './plain-use.js';
 import { optionsOf, type RepositoryMode } from './scope-options.js';
 import type { ScopedSession } from './scoped-session.js';
 import type { SessionBase } from './session.js';
@@ -70,7 +71,10 @@ class JoinedDataSource implements AdoptionSeam {
   #session(): SessionBase | undefined {
     const context = currentContext();
     const scope = context?.scope;
-    if (scope === undefined) return undefined;
+    if (scope === undefined) {
+      if (this.options.repositories === 'join') notePlainUse();
+      return undefined;
+    }
     const mode = optionsOf(scope).repositories ?? this.options.repositories;
     if (mode === 'leave') return undefined;
     if (scope.isOpen) return this.scoped.current();
@@ -82,7 +86,7 @@ class JoinedDataSource implements AdoptionSeam {
     if (scope.outcome !== undefined && scope.outcome !== 'committed') return this.#endedSession(scope);
     this.#warnOnce(
       `${scope.label} has ended, and code that it did not await still uses TypeORM: outside every transaction now. Await ` +
-        'it, or give it a unit of its own: scopedSession.independently(fn).',
+        'it, or give it a unit of its own: BackgroundTasks.run(fn), scopedSession.independently(fn).',
       `ended ${scope.label}`,
     );
     return undefined;

@@ -3,7 +3,7 @@ import type { ObjectLiteral } from 'typeorm';
 import { anything, flag, oneOf, readOptions, type Rules } from '../engine/index.js';
 import { type GetOptions, ROW_LOCKS, type RowLock } from './session-objects-api.js';
 
-const GET_RULES: Rules<GetOptions> = {
+export const GET_RULES: Rules<GetOptions> = {
   lock: oneOf(ROW_LOCKS),
   populateExisting: flag,
   relations: anything(),

@@ -46,6 +46,12 @@ export class PendingWork {
     for (const promise of this.#promised) promise.catch(() => undefined);
   }
 
+  /** The work goes on after a part of it was ended: who asks waits again. */
+  goOn(): void {
+    this.#isSettling = false;
+    this.#failedUnseen = undefined;
+  }
+
   /** Resolves when everything that was asked for, and what that asked for in turn, has been answered. */
   async settled(queue: { readonly isIdle: boolean; idle(): Promise<void> }): Promise<void> {
     while (!queue.isIdle || !this.isEmpty) {

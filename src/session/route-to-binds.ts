@@ -1,4 +1,5 @@
 /** Puts on a session's prototype what hands a class's work to the session of the database that the class belongs to. */
+import { SelectQueryBuilder } from 'typeorm';
 import { type SessionCore, otherOf, promised } from './session-core.js';
 
 type Method = (this: SessionCore, first: unknown, ...more: unknown[]) => unknown;
@@ -6,7 +7,7 @@ type Methods = Record<string, Method>;
 
 /** What the first argument of a method tells the class by. */
 const BY_CLASS = {
-  now: ['query', 'getRepository', 'getBind'],
+  now: ['query', 'getRepository', 'getBind', 'stream'],
   promised: [
     'get',
     'getOrFail',
@@ -16,6 +17,9 @@ const BY_CLASS = {
     'findOneBy',
     'count',
     'exists',
+    'paginate',
+    'oneOr404',
+    'firstOr404',
     'bulkInsertMappings',
     'bulkUpdateMappings',
   ],
@@ -57,14 +61,21 @@ export function routeToBinds(prototype: SessionCore): void {
     Object.defineProperty(prototype, name, { configurable: true, writable: true, value });
   };
   for (const name of BY_CLASS.now) route(name, classGiven, false);
-  for (const name of BY_CLASS.promised) route(name, (target) => target, true);
+  for (const name of BY_CLASS.promised) route(name, classOfQuery, true);
   for (const name of BY_OBJECT.now) route(name, classOf, false);
   for (const name of BY_OBJECT.promised) route(name, classOf, true);
 }
 
 /** A text is SQL. */
 function classGiven(target: unknown): unknown {
-  return typeof target === 'string' ? undefined : target;
+  return typeof target === 'string' ? undefined : classOfQuery(target);
+}
+
+/** A query builder is one of its class. */
+function classOfQuery(target: unknown): unknown {
+  if (!(target instanceof SelectQueryBuilder)) return target;
+  const { mainAlias } = target.expressionMap;
+  return mainAlias?.hasMetadata === true ? mainAlias.metadata.target : undefined;
 }
 
 export function classOf(entity: unknown): unknown {

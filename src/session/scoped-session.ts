@@ -3,6 +3,7 @@ import type { ObjectLiteral } from 'typeorm';
 import { requireFunction, SessionAlreadyPresentError } from '../errors.js';
 import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
+import type { ModelsListener } from './model-signals.js';
 import { passOn } from './pass-on.js';
 import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
 import { withRetry } from './retry.js';
@@ -118,7 +119,7 @@ export class ScopedSession extends PassedOn {
    * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
    *
    * @param fn - the work; gets the session, and so does everything it calls
-   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
+   * @param options - `label`, `client`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
    *   called again, in a new scope with a new session, after a failure that left nothing behind
    * @returns what `fn` returns, after the COMMIT was acknowledged
    * @throws what `fn` throws, else what the commit throws, in the last attempt; `SS_ERR_INVALID_OPTION`
@@ -215,6 +216,16 @@ export class ScopedSession extends PassedOn {
   queryProperty<E extends ObjectLiteral>(make?: MakeQuery<E, unknown>): QueryProperty<unknown> {
     if (make !== undefined) requireFunction(make, 'The argument of queryProperty');
     return queryProperty<E, unknown>((owner) => this.query(owner), make ?? ((builder) => builder));
+  }
+
+  /** `sessionFactory.beforeModelsCommitted`, of these sessions: told of what a COMMIT is to store; returns what ends it. */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.beforeModelsCommitted(listener);
+  }
+
+  /** `sessionFactory.modelsCommitted`, of these sessions: told of what a COMMIT has stored; returns what ends it. */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#factory.modelsCommitted(listener);
   }
 
   /** The session that `scope` has. @internal */

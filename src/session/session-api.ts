@@ -10,6 +10,7 @@ import type {
 import type { TransactionOptions } from '../engine/index.js';
 import type { StatementParameters } from './named-parameters.js';
 import type { NestedTransaction } from './nested-transaction.js';
+import type { SessionConveniences } from './session-conveniences-api.js';
 import type { SessionHooks } from './session-hooks-api.js';
 import type { SessionLoading, SessionUnitOfWork } from './session-objects-api.js';
 import type { StatementResult } from './statement-result.js';
@@ -62,6 +63,23 @@ export interface SessionTransactions {
   setRollbackOnly(reason?: string): void;
 }
 
+/** Reads on replicas that are not to be older than what was written. */
+export interface SessionReplicas {
+  /**
+   * Where the last write of this unit of work, or of its client, stands in the primary's log: GTIDs or an LSN. Undefined before
+   * there is one, and without replicas or `replicaWaitMs`. A client may carry it to another instance of the application.
+   */
+  readonly writePosition: string | undefined;
+  /**
+   * `readOnly` transactions of this unit of work that begin from now on see what was written up to `position`: on a replica that
+   * has it within `replicaWaitMs`, else on the primary.
+   *
+   * @param position - a `writePosition`; what comes from a client is checked for its form
+   * @throws `SS_ERR_INVALID_PARAMETER` for a text that is none
+   */
+  readAfter(position: string): void;
+}
+
 /** SQL by hand. */
 export interface SessionStatements {
   /**
@@ -99,8 +117,10 @@ export interface SessionObjects {
 export interface SessionApi
   extends
     SessionTransactions,
+    SessionReplicas,
     SessionUnitOfWork,
     SessionLoading,
+    SessionConveniences,
     SessionStatements,
     SessionObjects,
     SessionHooks {}

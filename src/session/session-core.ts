@@ -1,13 +1,20 @@
 /** What every part of a session builds on: its transaction, made at the first use. */
-import type { Engine } from '../engine/index.js';
+import type { Engine, StatementRecorder } from '../engine/index.js';
 import { UnboundSessionError } from '../errors.js';
+import { type NotFound, notFoundError } from './not-found.js';
 import type { UnitOfWork } from '../unit-of-work/index.js';
 import type { Binds } from './binds.js';
+import type { RecordedQuery } from './recorded-queries.js';
 import type { Transaction } from './transaction.js';
 
 /** What a session works on; its transaction is made at the session's first use. */
 export interface SessionBinding {
   readonly engine: Engine;
+  /** Makes the error of what is an answer of 404. */
+  readonly notFound: NotFound;
+  readonly recorder: StatementRecorder;
+  /** The statements that were sent, where they are written down. */
+  readonly recordedQueries: RecordedQuery[];
   /** Throws where nothing may be used any more. */
   start(session: object): Transaction;
   /** The databases that it reaches besides its own; undefined where there are none. */
@@ -42,6 +49,10 @@ export let togetherOf: (session: SessionCore) => readonly SessionCore[];
 export let ownTogetherOf: (session: SessionCore) => readonly SessionCore[];
 /** What was used through it is not any more. */
 export let partFromOthers: (session: SessionCore) => void;
+/** Makes the error of what is an answer of 404. */
+export let notFoundOf: (session: SessionCore) => NotFound;
+/** The statements that the session has sent, where they are written down. */
+export let recordedOf: (session: SessionCore) => RecordedQuery[];
 /** Runs what a public method promises: it may fail unseen, and the end of the unit of work tells of it then. */
 export let promised: <T>(session: SessionCore, work: () => Promise<T>) => Promise<T>;
 
@@ -65,8 +76,12 @@ export class SessionCore {
     togetherOf = (session) => session.#together(() => true);
     ownTogetherOf = (session) => session.#together(({ isKnown }) => !isKnown);
     partFromOthers = (session) => (session.#others = undefined);
+    notFoundOf = (session) => session.#binding?.notFound ?? notFoundError;
+    recordedOf = (session) => session.#binding?.recordedQueries ?? [];
     promised = (session, work) =>
-      session.#binding === undefined ? work() : session.#bound.pending.promised(work);
+      session.#binding === undefined
+        ? work()
+        : session.#bound.pending.promised(session.#binding.recorder.asking(work));
   }
 
   get #bound(): Transaction {
@@ -119,4 +134,5 @@ const LOOKS: ReadonlySet<string> = new Set([
   'inspect',
   'isModified',
   'query',
+  'stream',
 ]);

@@ -6,6 +6,7 @@ import type { Scope } from '../scope/index.js';
 import { bindsWith } from './bind-factories.js';
 import { Binds } from './binds.js';
 import type { Enlist, ReachedDatabase, SessionSite } from './bound-factory.js';
+import { Binding } from './binding.js';
 import type { EndingOptions } from './ending.js';
 import {
   BEGIN_RULES,
@@ -18,9 +19,9 @@ import {
   type SessionFactoryOptions,
 } from './factory-options.js';
 import { noticeForgotten } from './forgotten-sessions.js';
+import { ModelSignals, type ModelsListener } from './model-signals.js';
 import { type Counted, withRetry } from './retry.js';
 import { commitsOf, SessionBase } from './session.js';
-import { FactoryBinding } from './factory-binding.js';
 import { SESSION_RULES, type SessionOptions } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
@@ -39,6 +40,7 @@ export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
   #binds: Binds<ReachedDatabase> | undefined;
+  readonly #signals = new ModelSignals();
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -99,7 +101,7 @@ export class SessionFactory {
     if (engine === undefined) return new sessionClass(undefined, info);
     const site = { scope, enlist, overrides, maker };
     return new sessionClass(
-      new FactoryBinding(engine, settings, site, this.endingOptions, name, this.#binds),
+      new Binding(engine, settings, site, this.endingOptions, this.#signals, name, this.#binds),
       info,
     );
   }
@@ -147,6 +149,29 @@ export class SessionFactory {
     // What is begun, the other one says.
     const { scope, enlist, overrides, maker } = site;
     return this.#make({ ...overrides, autobegin: true }, scope, enlist, { name, maker });
+  }
+
+  /**
+   * Calls `listener` before each COMMIT with the objects that it is to store, each once with what became of it in all; with none
+   * it is not called. It is awaited, what it adds is stored too, and what it throws prevents the COMMIT. Of bulk operations,
+   * SQL and TypeORM's own writes it is not told. Flask-SQLAlchemy's `before_models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  beforeModelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.beforeCommit(listener, this.#settings.trackModifications ?? false);
+  }
+
+  /**
+   * The same after each COMMIT; what `listener` throws is reported (`warn`) and changes nothing. Flask-SQLAlchemy's
+   * `models_committed`.
+   *
+   * @returns ends it
+   * @throws `SS_ERR_INVALID_OPTION` without `trackModifications: true`
+   */
+  modelsCommitted(listener: ModelsListener): () => void {
+    return this.#signals.committed(listener, this.#settings.trackModifications ?? false);
   }
 
   /**

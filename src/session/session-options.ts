@@ -3,6 +3,7 @@ import {
   BEGIN_MODES,
   type BeginMode,
   flag,
+  integer,
   isolationLevel,
   isPlainObject,
   oneOf,
@@ -50,6 +51,13 @@ export interface SessionOptions {
   readonly expireOnCommit?: boolean;
   /** Whose objects are tracked: what the session itself loads, everything loaded in it, or nothing. Default `session`. */
   readonly unitOfWork?: UnitOfWorkMode;
+  /** Writes down which objects a transaction stores, for `beforeModelsCommitted` and `modelsCommitted`. Default false. */
+  readonly trackModifications?: boolean;
+  /**
+   * Writes down the statements of each session for `getRecordedQueries()`, values included: the last 1 000, or as many as a number
+   * from 1 says. Default false.
+   */
+  readonly recordQueries?: boolean | number;
   /** Notes of the application; each session gets a copy. */
   readonly info?: Readonly<Record<string, unknown>>;
   /** What messages call the session. Default: the scope's label, else "a session". */
@@ -74,6 +82,8 @@ export const SESSION_RULES: Rules<SessionOptions> = {
   autoflush: flag,
   expireOnCommit: flag,
   unitOfWork: unitOfWorkMode,
+  trackModifications: flag,
+  recordQueries: (value, name) => (typeof value === 'number' ? integer(1)(value, name) : flag(value, name)),
   info: notes,
   label: text,
 };

@@ -14,7 +14,8 @@ import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
 import { NestedTransaction, type OtherSavepoints } from './nested-transaction.js';
 import type { CommitCount } from './retry.js';
-import { LoadingSession, queryOf } from './loading-session.js';
+import { ConvenientSession } from './convenient-session.js';
+import { queryOf } from './loading-session.js';
 import { routeToBinds } from './route-to-binds.js';
 import {
   bindingOf,
@@ -51,7 +52,7 @@ import type { Transaction } from './transaction.js';
  * await session.close();
  * ```
  */
-export class SessionBase extends LoadingSession implements SessionApi {
+export class SessionBase extends ConvenientSession implements SessionApi {
   readonly #info: Record<string, unknown>;
 
   /** @internal */
@@ -142,6 +143,14 @@ export class SessionBase extends LoadingSession implements SessionApi {
       throw new InvalidParameterError('setRollbackOnly takes its reason as a text.');
     this.#bound.refuseAfterEnd();
     for (const { state } of transactionsOf(this)) state.rollbackOnly ??= reason;
+  }
+
+  get writePosition(): string | undefined {
+    return this.#bound.engine.servers.positionOf(this.#bound.identity);
+  }
+
+  readAfter(position: string): void {
+    this.#bound.engine.servers.readAfter(this.#bound.identity, position);
   }
 
   execute<Row = Record<string, unknown>>(

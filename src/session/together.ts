@@ -2,15 +2,28 @@
 import { IllegalStateChangeError, suppress } from '../errors.js';
 import { commitInOrder } from './commit-in-order.js';
 import type { NestedTransaction, OtherSavepoints } from './nested-transaction.js';
-import { type SessionCore, startedTransactionOf, togetherOf, transactionOf } from './session-core.js';
+import {
+  ownTogetherOf,
+  type SessionCore,
+  startedTransactionOf,
+  togetherOf,
+  transactionOf,
+} from './session-core.js';
 import type { Transaction } from './transaction.js';
 import { prepareAll } from './unstored-work.js';
 
 /** Of the session and those that were used through it, in the order of their commits. */
 export function transactionsOf(session: SessionCore): readonly Transaction[] {
-  return togetherOf(session)
-    .map((one) => startedTransactionOf(one))
-    .filter((transaction) => transaction !== undefined);
+  return startedOf(togetherOf(session));
+}
+
+/** The same without those that the unit of work ends by itself. */
+export function ownTransactionsOf(session: SessionCore): readonly Transaction[] {
+  return startedOf(ownTogetherOf(session));
+}
+
+function startedOf(sessions: readonly SessionCore[]): readonly Transaction[] {
+  return sessions.map((one) => startedTransactionOf(one)).filter((transaction) => transaction !== undefined);
 }
 
 /** Everything is flushed before the first is committed; where one is refused, the others are rolled back. */

@@ -4,6 +4,8 @@ import { FlushError, IllegalStateChangeError } from '../errors.js';
 import { currentFrame, runInFrame } from '../scope/index.js';
 import {
   type BulkRow,
+  ChangeLog,
+  type Changes,
   concernsUnflushed,
   dataSourceOf,
   FollowedWrites,
@@ -11,14 +13,17 @@ import {
   flush,
   IDENTITY,
   Merge,
+  NO_CHANGES,
   storeRows,
   TRACKS_EVERYTHING,
   trackingManager,
   UnitOfWork,
 } from '../unit-of-work/index.js';
 import type { Warn } from './session-options.js';
+import type { ModelSignals } from './model-signals.js';
 import type { TrackedObjects } from './tracked-objects.js';
 import type { TransactionState } from './transaction-state.js';
+import type { TransactionHooks } from './transaction-hooks.js';
 import type { Turns } from './turns.js';
 import { WorkBlock } from './work-block.js';
 
@@ -32,8 +37,17 @@ export interface TrackedTransaction {
   readonly storesByItself: boolean;
   readonly warn: Warn;
   readonly queryRunner: QueryRunner;
+  readonly hooks: TransactionHooks;
   /** A flush failed: what it did is rolled back at once. */
   undoFlush(error: unknown): Promise<void>;
+}
+
+/** How what is tracked is stored, and whether it is written down. */
+export interface TrackingSettings {
+  readonly autoflush: boolean;
+  readonly trackModifications: boolean;
+  /** Whoever is told of what a COMMIT stores. */
+  readonly signals: ModelSignals;
 }
 
 /** As many as SQLAlchemy allows. */
@@ -45,16 +59,23 @@ export class Tracking implements TrackedObjects {
   /** Loads objects that are tracked. */
   readonly manager: EntityManager;
   autoflush: boolean;
+  /** What flushes have stored, where somebody is told. */
+  readonly changes: Changes;
   /** What TypeORM stores past them. */
   readonly #writes = new FollowedWrites(this);
 
   constructor(
     private readonly transaction: TrackedTransaction,
-    autoflush: boolean,
+    { autoflush, signals, trackModifications }: TrackingSettings,
   ) {
     const { queryRunner, savepoints } = transaction;
     const dataSource = dataSourceOf(queryRunner.manager);
     this.autoflush = autoflush;
+    this.changes = trackModifications
+      ? new ChangeLog((stored) =>
+          signals.follow(transaction.hooks, stored, transaction.label, transaction.warn),
+        )
+      : NO_CHANGES;
     this.work = new UnitOfWork(dataSource, queryRunner);
     this.manager = trackingManager(dataSource, queryRunner);
     Object.assign(queryRunner, {
@@ -62,7 +83,7 @@ export class Tracking implements TrackedObjects {
       broadcaster: new FollowingBroadcaster(queryRunner, this.#writes),
     });
     Object.defineProperty(queryRunner, TRACKS_EVERYTHING, { get: () => transaction.tracksEverything });
-    for (let open = 0; open < savepoints; open += 1) this.work.undo.opened();
+    for (let open = 0; open < savepoints; open += 1) this.opened();
   }
 
   /** The running code is a part of a flush. */
@@ -122,8 +143,10 @@ export class Tracking implements TrackedObjects {
     const { queryRunner, warn } = this.transaction;
     const { map, undo } = this.work;
     const flushed = await this.#store(() => flush(map, queryRunner, { warn }));
-    if (flushed !== undefined) undo.record(flushed);
-    return flushed !== undefined;
+    if (flushed === undefined) return false;
+    undo.record(flushed);
+    this.changes.record(flushed);
+    return true;
   }
 
   /** Until nothing is left: what subscribers add belongs to the transaction too. */
@@ -154,14 +177,17 @@ export class Tracking implements TrackedObjects {
 
   opened(): void {
     this.work.undo.opened();
+    this.changes.opened();
   }
 
   released(number: number): void {
     this.work.undo.released(number);
+    this.changes.released(number);
   }
 
   rolledBackTo(number: number): void {
     this.work.undo.rolledBackTo(number);
+    this.changes.rolledBackTo(number);
   }
 
   async #store<T>(send: () => Promise<T>): Promise<T> {

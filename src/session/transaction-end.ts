@@ -125,7 +125,8 @@ export class TransactionEnd {
 
   /** The next transaction starts afresh. */
   over(outcome: Outcome): void {
-    const { nested, startedHooks, turns, state } = this.transaction;
+    const { nested, startedHooks, startedTracking, turns, state } = this.transaction;
+    startedTracking?.changes.ended();
     startedHooks?.ended(outcome);
     nested.closeAll();
     turns.endHandles();
@@ -134,10 +135,12 @@ export class TransactionEnd {
   }
 
   async #prepare(flushes: boolean): Promise<void> {
-    const { startedHooks, state } = this.transaction;
+    const { state } = this.transaction;
     state.refuseCommit();
     if (state.isPrepared) return;
     if (flushes) await this.#flushAll();
+    // What was flushed may have been the first that somebody is to be told of.
+    const { startedHooks } = this.transaction;
     if (startedHooks === undefined) return;
     await startedHooks.beforeCommit();
     if (flushes) await this.#flushAll();

@@ -1,9 +1,10 @@
 /** What a session's transaction is made with. */
-import type { BeginSettings } from '../engine/index.js';
+import type { BeginSettings, StatementRecorder } from '../engine/index.js';
 import type { Scope } from '../scope/index.js';
 import type { UnitOfWorkMode, Warn } from './session-options.js';
+import type { TrackingSettings } from './tracking.js';
 
-export interface TransactionSettings extends BeginSettings {
+export interface TransactionSettings extends BeginSettings, TrackingSettings {
   /** Left out, the scope's name at the moment when somebody asks. */
   readonly label: string | undefined;
   /** What errors call its database. */
@@ -15,8 +16,9 @@ export interface TransactionSettings extends BeginSettings {
   readonly scope: Scope | undefined;
   /** Tells of something that nobody waits for. */
   readonly warn: Warn;
+  /** Told of the statements that are sent. */
+  readonly recorder: StatementRecorder;
   readonly unitOfWork: UnitOfWorkMode;
-  readonly autoflush: boolean;
   readonly expireOnCommit: boolean;
   /** Milliseconds that the end waits for statements which nobody awaited. */
   readonly settleTimeoutMs: number;

@@ -64,14 +64,14 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   /** Made at its first use; it holds no connection. */
   get runner(): TransactionRunner {
     if (this.#runner !== undefined) return this.#runner;
-    this.#runner = new TransactionRunner(this.engine, this);
+    this.#runner = new TransactionRunner(this.engine, this, this.settings.recorder);
     if (this.settings.unitOfWork === 'everything') void this.tracking;
     return this.#runner;
   }
 
   /** Made when the session first tracks something. */
   get tracking(): Tracking {
-    return (this.#tracking ??= new Tracking(this, this.settings.autoflush));
+    return (this.#tracking ??= new Tracking(this, this.settings));
   }
 
   /** Undefined as long as the session tracks nothing. */
@@ -178,7 +178,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   built = trackedBuilder;
 
   persist<T>(asked: Persistence, plain: () => Promise<T>): Promise<T> {
-    return persist(this.#tracking, asked, plain);
+    return this.settings.recorder.asking(() => persist(this.#tracking, asked, plain))();
   }
 
   awaitBeforeEnd(done: Promise<unknown>): void {

@@ -22,10 +22,17 @@ export interface TransactionalOptions extends Pick<ScopeOptions, 'isolation' | '
 }
 
 const { isolation, readOnly, timeoutMs } = SCOPE_RULES;
-const RULES = { isolation, readOnly, timeoutMs, propagation, retry: retryRule, label: text };
+export const TRANSACTIONAL_RULES = {
+  isolation,
+  readOnly,
+  timeoutMs,
+  propagation,
+  retry: retryRule,
+  label: text,
+};
 
 export function readTransactionalOptions(what: string, given: unknown): TransactionalOptions {
-  return readOptions(what, given, RULES);
+  return readOptions(what, given, TRANSACTIONAL_RULES);
 }
 
 /** @param work - gets the session; undefined where the part runs outside of every unit of work */

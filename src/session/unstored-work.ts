@@ -16,7 +16,7 @@ export function warnOfUnflushed(transactions: readonly Transaction[], warn: Warn
     const changes = startedTracking?.work.unflushed() ?? [];
     if (changes.length === 0) continue;
     warn(
-      `${label}: changes of objects were not stored, for a GET or HEAD stores none at its end: ${changes.join(', ')}. Call ` +
+      `${label}: changes of objects were not stored, for a GET, HEAD or GraphQL query stores none at its end: ${changes.join(', ')}. Call ` +
         'session.flush() or session.commit() where they are meant; where they are not, load with a repository.',
     );
   }

@@ -155,6 +155,14 @@ class FakeSession extends FakeObjectSession {
     // There is nothing that could be kept.
   }
 
+  override get writePosition(): undefined {
+    return undefined;
+  }
+
+  override readAfter(): void {
+    // There is one place to read from.
+  }
+
   // The handle has no meaning without a database; the block runs as it is.
   override async beginNested(fn?: () => Promise<unknown>): Promise<never> {
     if (fn === undefined)
@@ -177,6 +185,23 @@ class FakeSession extends FakeObjectSession {
     throw unknown('a query builder');
   }
 
+  override async *stream<Row>(sql: unknown, parameters: StatementParameters = {}): AsyncGenerator<Row> {
+    if (typeof sql !== 'string') throw unknown('a query builder');
+    yield* this.#ask<Row>(sql, parameters).rows;
+  }
+
+  override async paginate(): Promise<never> {
+    throw unknown('paginate');
+  }
+
+  override async firstOr404(): Promise<never> {
+    throw unknown('firstOr404');
+  }
+
+  override async oneOr404(): Promise<never> {
+    throw unknown('oneOr404');
+  }
+
   async #query(sql: string, positional: unknown = []): Promise<unknown> {
     return this.#ask(sql, positional).rows;
   }
@@ -194,7 +219,7 @@ class FakeScopedSession extends ScopedSession {
   readonly #session: FakeSession;
 
   constructor(session: FakeSession) {
-    super(sessionFactory(), new FakePlace(session));
+    super(sessionFactory(undefined, { trackModifications: true }), new FakePlace(session));
     this.#session = session;
   }
 

@@ -8,4 +8,5 @@ export {
   type FakeStatement,
 } from './fake-session.js';
 export type { FakeObjectsOptions } from './fake-objects.js';
+export { useSession } from './use-session.js';
 export { withSession } from './with-session.js';

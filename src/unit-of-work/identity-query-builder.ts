@@ -1,6 +1,7 @@
 /** TypeORM's SELECT builder, whose objects are those of the identity map of the runner that it runs on. */
 import { type DataSource, type ObjectLiteral, type QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { RelationIdLoader } from 'typeorm/query-builder/relation-id/RelationIdLoader.js';
+import { takeAll } from './copy-of-query.js';
 import { shapeOf } from './entity-shape.js';
 import { identityOf } from './identity.js';
 import type { IdentityMap } from './identity-map.js';
@@ -41,13 +42,9 @@ export class IdentityQueryBuilder<Entity extends ObjectLiteral> extends SelectQu
 
   /** TypeORM's own copy forgets the find options and what is to be loaded by queries of its own. */
   override clone(): this {
-    const copy = super.clone();
+    const copy = takeAll(this, super.clone());
     copy.#populates = this.#populates;
     copy.#rows = this.#rows;
-    copy.findOptions = this.findOptions;
-    copy.relationMetadatas = [...this.relationMetadatas];
-    copy.eagerLoadChain = new Set(this.eagerLoadChain);
-    copy.expressionMap.options = [...this.expressionMap.options];
     // A page is found by keys, even where the query asks for other columns only.
     if (this.#rows !== undefined) copy.expressionMap.queryEntity = this.expressionMap.queryEntity;
     return copy;

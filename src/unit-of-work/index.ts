@@ -1,7 +1,17 @@
 /** The unit-of-work room: one object per row, what was changed, and how that is stored. */
 export { type EntityShape, shapeOf } from './entity-shape.js';
+export {
+  ChangeLog,
+  type Changes,
+  MODEL_OPERATIONS,
+  type ModelChange,
+  type ModelOperation,
+  NO_CHANGES,
+} from './change-log.js';
 export { concernsUnflushed } from './autoflush.js';
 export { rowsOfObjects, rowsToInsert, rowsToUpdate, storeRows, type BulkRow } from './bulk.js';
+export { copyOf } from './copy-of-query.js';
+export { countOf } from './count-of-query.js';
 export { expire } from './expire.js';
 export { identify, type Identity } from './identifier.js';
 export { GivenObjects, tellMade } from './given-objects.js';

@@ -67,6 +67,11 @@ describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
     expect([await one.count(Report), await one.exists(Report)]).toEqual([2, true]);
     expect(await one.query(Report).where({ title: 'a' }).getOne()).toBe(a);
     expect(await one.getRepository(Report).count()).toBe(2);
+    expect((await one.paginate(Report)).items).toContain(a);
+    expect(await one.firstOr404(Report)).toBe(a);
+    const rows: unknown[] = [];
+    for await (const row of one.stream(one.query(Report).select('Report.title', 'title'))) rows.push(row);
+    expect(rows).toHaveLength(2);
     expect(one.getBind(Report)).toBe(reporting);
     expect(one.getBind(Note)).toBe(own);
     expect(one.getBind()).toBe(own);

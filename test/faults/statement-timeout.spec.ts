@@ -14,22 +14,13 @@ import { serve, withNotes } from '../support/boot.js';
 import { onEach, SERVERS, type TestDatabase } from '../support/databases.js';
 import { throughProxy } from '../support/faulty-database.js';
 import { type Ours, ours, plainDataSource, texts } from '../support/plain-and-ours.js';
+import { isRunning } from '../support/running-statements.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
 const INSERT = 'INSERT INTO note (text) VALUES (:text)';
 
 const sleep = ({ kind }: TestDatabase, seconds: number): string =>
   kind === 'mariadb' ? `SELECT SLEEP(${seconds})` : `SELECT pg_sleep(${seconds})`;
-
-/** Whether the server still works on the statement. */
-async function isRunning(database: TestDatabase, statement: string): Promise<boolean> {
-  const sql =
-    database.kind === 'mariadb'
-      ? 'SELECT info AS statement FROM information_schema.processlist'
-      : "SELECT query AS statement FROM pg_stat_activity WHERE state = 'active'";
-  const rows = await database.ask<{ statement: string | null }>(sql);
-  return rows.some((row) => row.statement === statement);
-}
 
 onEach(SERVERS, (database) => {
   const limited = async (statementTimeoutMs = 100): Promise<Ours> => {

@@ -1,4 +1,4 @@
-/** Under GraphQL nothing would commit a session yet: using one is refused, and repositories are plain TypeORM. */
+/** With a GraphQL driver that nobody knows nothing would commit a session: it is refused, repositories are plain TypeORM. */
 import {
   type CallHandler,
   type ExecutionContext,
@@ -110,8 +110,8 @@ describe.each(PLATFORMS)('%s', (platform) => {
     const served = await start();
     const { error, message } = await ask(served, 'viaSession');
     expect(error).toBe(UnsupportedContextError.name);
-    expect(message).toContain('not served under GraphQL yet');
-    expect(message).toContain('scopedSession.independently(fn)');
+    expect(message).toContain('nothing there would commit it');
+    expect(message).toContain('scopedSession.run(fn)');
   });
 
   it('repositories are plain TypeORM there: what they write is kept at once, also when the resolver fails', async () => {

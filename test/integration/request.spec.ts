@@ -329,7 +329,7 @@ onEach(KINDS, (database) => {
       expect(await seenFromOutside()).toEqual([]);
     });
 
-    it('gives guard, service and handler the same session', async () => {
+    it('F71: gives guard, service and handler the same session', async () => {
       await test.http.get('/guarded').expect(200, { same: true, guard: 0 });
     });
 
@@ -347,7 +347,7 @@ onEach(KINDS, (database) => {
       expect(taken).toBe(0);
     });
 
-    it('rolls back what a guard wrote that then refused', async () => {
+    it('F71: rolls back what a guard wrote that then refused', async () => {
       await test.http.post('/refused-after-write').expect(403);
       await waitUntil('the scope has ended', () => test.liveScopes() === 0);
       expect(await seenFromOutside()).toEqual([]);
@@ -397,7 +397,7 @@ onEach(KINDS, (database) => {
       expect(await seenFromOutside()).toEqual([]);
     });
 
-    it('finishes a handler whose client has gone', async () => {
+    it('F63: finishes a handler whose client has gone', async () => {
       const request = new AbortController();
       const answer = fetch(`${test.url}/waits`, {
         method: 'POST',
@@ -413,7 +413,7 @@ onEach(KINDS, (database) => {
       expect(await seenFromOutside()).toEqual(['a']);
     });
 
-    it('cuts a handler short that never ends, and tells the client', async () => {
+    it('F66, F67: cuts a handler short that never ends, and tells the client', async () => {
       const { body } = await test.http.post('/never').send({ text: 'a' }).expect(503);
       expect(body).toEqual({
         statusCode: 503,

@@ -37,8 +37,8 @@ const TABLE: Readonly<Record<string, Allowed>> = {
 };
 
 function roomOf(path: string): string {
-  // The base of all errors, and one that has more to tell, which only their file knows.
-  if (/^src\/[a-z-]+-error\.ts$/.test(path)) return 'errors';
+  // The base of all errors, and parts of them, which only their file knows.
+  if (/^src\/[a-z-]+-errors?\.ts$/.test(path)) return 'errors';
   const [, first = '', rest] = path.split('/');
   return rest === undefined ? first.replace(/\.ts$/, '') : first;
 }

@@ -1,4 +1,4 @@
-/** How a transaction gets its lease: at once where a connection is free, and never for a begin that was given up. */
+/** How a unit of work gets its connection: once for each transaction, and not when it was given up meanwhile. */
 import type { QueryRunner } from 'typeorm';
 import { couldNotBegin } from './connection-unavailable.js';
 import type { Engine } from './engine.js';
@@ -7,7 +7,8 @@ import type { Lease } from './lease.js';
 import type { RunnerOwner } from './runner-owner.js';
 import type { StatementWire } from './statement-wire.js';
 
-export class LeaseTaking {
+export class Leasing {
+  #options: BeginSettings = {};
   /** The begin that is under way; a connection that arrives for another one is handed back. */
   #attempt: object | undefined;
 
@@ -18,9 +19,19 @@ export class LeaseTaking {
     private readonly wire: StatementWire,
   ) {}
 
-  take({ readOnly = false }: BeginSettings): Promise<void> | undefined {
+  /** Those of the transaction that the connection was taken for. */
+  get options(): BeginSettings {
+    return this.#options;
+  }
+
+  /** At once where a connection is free; a connection that is held stays. */
+  lease(): Promise<void> | undefined {
     const { label, identity, leaseSlot } = this.owner;
+    if (leaseSlot.lease !== undefined) return undefined;
+    this.#options = this.owner.transactionOptions();
+    this.engine.refuseUnusable(this.#options);
     const attempt = (this.#attempt = {});
+    const { readOnly = false } = this.#options;
     const acquired = this.engine.acquire({ label, owner: identity, runner: this.runner, readOnly });
     if (acquired instanceof Promise) return this.#arriving(acquired, attempt);
     leaseSlot.lease = acquired;
@@ -33,13 +44,14 @@ export class LeaseTaking {
 
   /** A pool may answer after the wait for it was given up: then the connection goes back. */
   async #arriving(acquired: Promise<Lease>, attempt: object): Promise<void> {
+    const { label, leaseSlot } = this.owner;
     try {
       await this.wire.waitFor(acquired, (lease) => {
-        if (this.#attempt === attempt) this.owner.leaseSlot.lease = lease;
+        if (this.#attempt === attempt) leaseSlot.lease = lease;
         else void lease.release();
       });
     } catch (error) {
-      throw couldNotBegin(this.owner.label, error);
+      throw couldNotBegin(label, error);
     }
   }
 }

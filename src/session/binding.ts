@@ -1,11 +1,20 @@
-/** What the sessions of a factory work on. */
+/** What a session is made on: the engine, the options that hold for it, and the scope that it is in. */
 import { randomUUID } from 'node:crypto';
-import type { BeginMode, Engine, IsolationLevel } from '../engine/index.js';
+import {
+  type BeginMode,
+  type Engine,
+  type IsolationLevel,
+  NO_RECORDER,
+  type StatementRecorder,
+} from '../engine/index.js';
 import { currentScope, runWithScope, type Scope } from '../scope/index.js';
 import type { Binds } from './binds.js';
 import type { ReachedDatabase, SessionSite } from './bound-factory.js';
 import type { EndingOptions } from './ending.js';
 import type { FactorySettings } from './factory-options.js';
+import type { ModelSignals } from './model-signals.js';
+import { type NotFound, notFoundError } from './not-found.js';
+import { RecordedQueries, type RecordedQuery, recordedQueries } from './recorded-queries.js';
 import type { SessionBinding } from './session-core.js';
 import type { UnitOfWorkMode, Warn } from './session-options.js';
 import type { SessionBase } from './session.js';
@@ -16,7 +25,8 @@ import type { TransactionSettings } from './transaction-settings.js';
  * What a session is made on, and its transaction with it. Most sessions of requests are looked at and not used: what a
  * transaction needs is made at the first use.
  */
-export class FactoryBinding implements SessionBinding, TransactionSettings {
+export class Binding implements SessionBinding, TransactionSettings {
+  readonly #recorded: RecordedQueries | undefined;
   #unitId: string | undefined;
 
   constructor(
@@ -24,9 +34,12 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
     private readonly settings: FactorySettings,
     private readonly site: SessionSite,
     private readonly ending: EndingOptions,
+    readonly signals: ModelSignals,
     readonly database: string,
     readonly binds: Binds<ReachedDatabase> | undefined,
-  ) {}
+  ) {
+    this.#recorded = recordedQueries(settings.recordQueries);
+  }
 
   get scope(): Scope | undefined {
     return this.site.scope;
@@ -40,10 +53,6 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
       : { session: runWithScope(scope, 'inner', () => registry.get()), isKnown: true };
   }
 
-  get label(): string | undefined {
-    return this.settings.label;
-  }
-
   get twoPhase(): boolean | undefined {
     return this.settings.twoPhase;
   }
@@ -51,6 +60,18 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
   /** That of the session which made this one, where one did. */
   get unitId(): string {
     return this.scope?.id ?? this.site.maker?.unitId ?? (this.#unitId ??= randomUUID());
+  }
+
+  get recorder(): StatementRecorder {
+    return this.#recorded ?? NO_RECORDER;
+  }
+
+  get recordedQueries(): RecordedQuery[] {
+    return this.#recorded?.queries ?? [];
+  }
+
+  get label(): string | undefined {
+    return this.settings.label;
   }
 
   get autobegin(): boolean {
@@ -63,6 +84,10 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
 
   get autoflush(): boolean {
     return this.settings.autoflush ?? true;
+  }
+
+  get trackModifications(): boolean {
+    return this.settings.trackModifications ?? false;
   }
 
   get expireOnCommit(): boolean {
@@ -83,6 +108,10 @@ export class FactoryBinding implements SessionBinding, TransactionSettings {
 
   get unrepeatableReads(): boolean | undefined {
     return this.settings.unrepeatableReads;
+  }
+
+  get notFound(): NotFound {
+    return this.settings.notFound ?? notFoundError;
   }
 
   get warn(): Warn {
