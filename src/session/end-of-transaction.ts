@@ -118,6 +118,7 @@ async function settleInTime(
 export function cutShort(transaction: Transaction, reason: unknown): void {
   transaction.state.end(reason);
   transaction.discard(reason);
+  transaction.startedHooks?.limit(transaction.settings.settleTimeoutMs);
 }
 
 /** What to tell of work that is about to be cut short with `error`: a COMMIT by hand that is on its way may still arrive. */
