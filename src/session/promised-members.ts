@@ -13,6 +13,7 @@ const PROMISED = [
   'begin',
   'beginNested',
   'commit',
+  'prepare',
   'rollback',
   'close',
   'reset',
