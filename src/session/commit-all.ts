@@ -3,7 +3,8 @@ import { refuseUnfinished } from './end-of-transaction.js';
 import type { Warn } from './session-options.js';
 import { commitInOrder } from './commit-in-order.js';
 import type { Transaction } from './transaction.js';
-import { prepareAll, warnOfUnflushed } from './unstored-work.js';
+import type { CommitOptions } from './transaction-end.js';
+import { type CurrentTransactions, prepareAll, warnOfUnflushed } from './unstored-work.js';
 
 export interface CommitAllOptions {
   /** Whether what was not flushed yet is stored first; otherwise `warn` is told of it. */
@@ -13,22 +14,33 @@ export interface CommitAllOptions {
   readonly committed: () => void;
 }
 
+/** Tells no hooks: that is for whoever has ended the rest too. */
 export async function commitAll(
-  transactions: readonly Transaction[],
+  current: CurrentTransactions,
   { stores, warn, committed }: CommitAllOptions,
 ): Promise<void> {
-  const isKept = ({ state }: Transaction): boolean => state.rollbackOnly === undefined;
-  const kept = transactions.filter(isKept);
+  const currentKept = (): readonly Transaction[] =>
+    current().filter(({ state }) => state.rollbackOnly === undefined);
+  const kept = currentKept();
   // All of them, before the first is committed.
   for (const transaction of kept) refuseUnfinished(transaction);
   for (const { state } of kept) state.refuseCommit();
   if (!stores) warnOfUnflushed(kept, warn);
-  await prepareAll(kept, stores);
-  // A hook may have decided otherwise.
-  const commit = async (transaction: Transaction): Promise<void> => {
-    const lastCheck = (): void => refuseUnfinished(transaction);
-    await transaction.commit({ lastCheck, flushes: stores, expires: false });
-    committed();
-  };
-  await commitInOrder(kept.filter(isKept), commit, refuseUnfinished);
+  await prepareAll(currentKept, stores);
+  // A hook may have decided otherwise, and spoilt what it has used.
+  const prepared = currentKept();
+  for (const { state } of prepared) state.refuseCommit();
+  const optionsOf = (transaction: Transaction): CommitOptions => ({
+    lastCheck: () => refuseUnfinished(transaction),
+    flushes: stores,
+    expires: false,
+    tells: false,
+  });
+  await commitInOrder(prepared, {
+    prepare: (transaction) => transaction.end.prepareBranch(optionsOf(transaction)),
+    commit: async (transaction) => {
+      await transaction.commit(optionsOf(transaction));
+      committed();
+    },
+  });
 }

@@ -88,7 +88,8 @@ export class Ending {
     }
     // Nothing to undo, but code that outlives a failure must not do by itself what was told to have failed.
     if (completion.kind !== 'value' || (completion.status ?? 0) >= 400) this.scope.outcome = 'rolledBack';
-    this.#left();
+    this.#leave();
+    this.watch.ended();
     return (this.#ending = this.scope.close());
   }
 
@@ -103,18 +104,17 @@ export class Ending {
   }
 
   async #endSoFar(completion: Completion): Promise<void> {
-    const { settleTimeoutMs } = this.options;
     // It is for the application to commit, in what is given out too.
     if (this.#commitMode === 'manual') return;
-    const outcome = this.#decide(completion);
+    const { settleTimeoutMs } = this.options;
     const { storesByItself: stores = true } = optionsOf(this.scope);
-    await commitSoFar(this.#transactions, {
-      outcome,
-      settleTimeoutMs,
-      stores,
-      warn: () => undefined,
-      committed: () => undefined,
-    });
+    const outcome = this.#decide(completion);
+    try {
+      await commitSoFar(() => this.#transactions, { outcome, settleTimeoutMs, stores });
+    } catch (error) {
+      this.scope.endedBy ??= error;
+      throw error;
+    }
   }
 
   get #commitMode(): CommitMode {
@@ -182,6 +182,13 @@ export class Ending {
       .flatMap(({ registry }) => ownTransactionsOf(registry.get()));
   }
 
+  /** Also those that a hook has used first, while the end was under way. */
+  #seal(): readonly Transaction[] {
+    const transactions = this.#transactions;
+    for (const { state } of transactions) state.seal();
+    return (this.#underWay = transactions);
+  }
+
   async #end(completion: Completion): Promise<void> {
     this.#limitEnd();
     const transactions = this.#transactions;
@@ -201,7 +208,8 @@ export class Ending {
       } finally {
         clearTimeout(this.#timer);
         this.#underWay = [];
-        this.#left();
+        this.#leave();
+        this.watch.ended();
       }
     }
   }
@@ -220,16 +228,10 @@ export class Ending {
     this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
   }
 
-  #left(): void {
-    this.#leave();
-    this.watch.ended();
-  }
-
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
-    const seal = (): void => transactions.forEach(({ state }) => state.seal());
     // What is undone anyway is not waited for longer than what is on its way already.
-    if (!isCommit) seal();
+    if (!isCommit) this.#seal();
     const { settleTimeoutMs } = this.options;
     if (isCommit || completion.kind === 'value') await settleAll(transactions, settleTimeoutMs);
     else await Promise.all(transactions.map((one) => stop(one, completion, settleTimeoutMs)));
@@ -238,10 +240,9 @@ export class Ending {
         warnOfDropped(transactions, this.options.warn);
       return;
     }
-    seal();
-    const { storesByItself = true } = optionsOf(this.scope);
-    await commitAll(transactions, {
-      stores: storesByItself,
+    const { storesByItself: stores = true } = optionsOf(this.scope);
+    await commitAll(() => this.#seal(), {
+      stores,
       warn: this.options.warnOnce ?? this.options.warn,
       committed: () => (this.scope.outcome = 'committed'),
     });

@@ -10,7 +10,7 @@ import {
   transactionOf,
 } from './session-core.js';
 import type { Transaction } from './transaction.js';
-import { prepareAll } from './unstored-work.js';
+import { type CurrentTransactions, prepareAll } from './unstored-work.js';
 
 /** Of the session and those that were used through it, in the order of their commits. */
 export function transactionsOf(session: SessionCore): readonly Transaction[] {
@@ -27,31 +27,36 @@ function startedOf(sessions: readonly SessionCore[]): readonly Transaction[] {
 }
 
 /** Everything is flushed before the first is committed; where one is refused, the others are rolled back. */
-export async function commitTogether(transactions: readonly Transaction[]): Promise<void> {
-  for (const { state } of transactions) state.refuseCommit();
+export async function commitTogether(current: CurrentTransactions): Promise<void> {
+  for (const { state } of current()) state.refuseCommit();
   try {
-    await prepareAll(transactions, true);
-    await commitInOrder(transactions, (transaction) => transaction.commit({ tells: false }));
+    await prepareAll(current, true);
+    for (const { state } of current()) state.refuseCommit();
+    await commitInOrder(current(), {
+      prepare: ({ end }) => end.prepareBranch(),
+      commit: (transaction) => transaction.commit({ tells: false }),
+    });
   } catch (error) {
-    await rollBackActive(transactions, error);
+    // One that is alone waits for rollback(), as it would by itself.
+    if (current().length > 1) await rollBackActive(current(), error);
     throw error;
   } finally {
     // oxlint-disable-next-line no-await-in-loop
-    for (const { startedHooks } of transactions) await startedHooks?.tell();
+    for (const { startedHooks } of current()) await startedHooks?.tell();
   }
 }
 
 /** The first phase of all of them; where one is refused, the others are rolled back. */
-export async function prepareTogether(transactions: readonly Transaction[]): Promise<void> {
-  for (const { nested, settings } of transactions) {
+export async function prepareTogether(current: CurrentTransactions): Promise<void> {
+  for (const { nested, settings } of current()) {
     if (settings.twoPhase !== true || nested.depth > 0) throw new IllegalStateChangeError(NOT_TWO_PHASE);
   }
   try {
-    await prepareAll(transactions, true);
+    await prepareAll(current, true);
     // oxlint-disable-next-line no-await-in-loop
-    for (const { end } of transactions) await end.prepareBranch();
+    for (const { end } of current()) await end.prepareBranch();
   } catch (error) {
-    await rollBackActive(transactions, error);
+    await rollBackActive(current(), error);
     throw error;
   }
 }

@@ -69,6 +69,11 @@ export class Turns {
     }
   }
 
+  /** Where the end has begun, what `work` sends is a part of it too. */
+  duringEnd<T>(work: () => Promise<T>): Promise<T> {
+    return this.state.isSealed ? this.inBlock(new WorkBlock('ending', this.#root), work) : work();
+  }
+
   /**
    * Changes of the whole transaction exclude each other, and cannot come from a part that the whole waits for. While one is
    * made, only what is sent from inside it is sent.

@@ -2,11 +2,26 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
-/** Of all databases, before the first is committed: hooks are asked, and everything is stored. */
-export async function prepareAll(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
-  for (const transaction of transactions) {
+/** Those that there are now: a hook may use another database for the first time. */
+export type CurrentTransactions = () => readonly Transaction[];
+
+/** Of all databases, before the first is committed: hooks are asked, which may use each of them, and everything is stored. */
+export async function prepareAll(current: CurrentTransactions, flushes: boolean): Promise<void> {
+  const prepared: Transaction[] = [];
+  const findNext = (): Transaction | undefined => current().find((one) => !prepared.includes(one));
+  for (let next = findNext(); next !== undefined; next = findNext()) {
+    const one = next;
+    prepared.push(one);
+    const prepare = current()
+      .filter((other) => other !== one)
+      .reduce<() => Promise<void>>(
+        (inner, { turns }) =>
+          () =>
+            turns.duringEnd(inner),
+        () => one.prepare(flushes),
+      );
     // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
-    await transaction.prepare(flushes);
+    await prepare();
   }
 }
 
