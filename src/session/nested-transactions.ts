@@ -54,6 +54,18 @@ export class NestedTransactions implements NestedWork {
     return savepoint === undefined ? 0 : this.#numberOf(savepoint);
   }
 
+  /** Stores what is not stored yet; throws where the savepoint (left out: the one around the code) could not be kept. */
+  async prepareRelease(savepoint = this.transaction.block.savepointAround): Promise<void> {
+    if (savepoint !== undefined) await this.transaction.inTurn(() => this.#prepareRelease(savepoint));
+  }
+
+  async #prepareRelease(savepoint: Savepoint): Promise<void> {
+    const { objects, state } = this.transaction;
+    state.refuseSpoilt();
+    state.refuseFailedInside(this.#numberOf(savepoint));
+    await objects.flushInTurn();
+  }
+
   /** Opens a savepoint that stays until its handle, or one around it, ends. */
   async open(isolation?: string): Promise<Savepoint> {
     const { block } = this.transaction;
@@ -177,13 +189,10 @@ export class NestedTransactions implements NestedWork {
   }
 
   async #release(savepoint: Savepoint): Promise<void> {
-    const { state, objects } = this.transaction;
     const number = this.#numberOf(savepoint);
-    state.refuseSpoilt();
-    state.refuseFailedInside(number);
-    await objects.flushInTurn();
+    await this.#prepareRelease(savepoint);
     await this.transaction.send(`RELEASE SAVEPOINT ${savepoint.name}`);
-    objects.released(number);
+    this.transaction.objects.released(number);
     this.transaction.startedHooks?.released(number);
     this.#close(savepoint);
   }

@@ -91,6 +91,13 @@ export async function eachOf(
 /** Runs `work` behind a savepoint in each database that was begun; what is begun inside is undone as a whole. */
 export async function nestTogether<T>(session: SessionCore, work: () => Promise<T>): Promise<T> {
   const around = begunBefore(session);
+  const checked = async (): Promise<T> => {
+    const result = await work();
+    // Before the first savepoint is released, which nothing undoes by itself any more.
+    // oxlint-disable-next-line no-await-in-loop
+    for (const { nested } of around) await nested.prepareRelease();
+    return result;
+  };
   const released: { readonly transaction: Transaction; readonly depth: number }[] = [];
   const behindAll = around.reduceRight<() => Promise<T>>(
     (inner, transaction) => async () => {
@@ -99,7 +106,7 @@ export async function nestTogether<T>(session: SessionCore, work: () => Promise<
       released.push({ transaction, depth });
       return result;
     },
-    work,
+    checked,
   );
   try {
     return await behindAll();
@@ -129,7 +136,10 @@ export async function openTogether(
     for (const handle of handles) if (handle.isActive) await end(handle);
   };
   return {
-    commit: () => each((handle) => handle.commit()),
+    commit: async () => {
+      await each((handle) => handle.prepareCommit());
+      await each((handle) => handle.commit());
+    },
     rollback: async () => {
       await each((handle) => handle.rollback());
       await rollBackNew(session, around);
