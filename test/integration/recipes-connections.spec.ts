@@ -1,11 +1,12 @@
 /** The recipes of docs/recipes.md about connections: who waits for one, who holds one, what is run again. */
 import { Controller, Get, type Type } from '@nestjs/common';
-import { PoolTimeoutError, ScopedSession } from 'nestjs-scoped-session';
+import { PoolTimeoutError, ScopedSession, type ScopedSessionModuleOptions } from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LateController, reported } from '../recipes/late-work.js';
 import { NoRunnerController } from '../recipes/no-runner.js';
 import { Numbers } from '../recipes/own-connection.js';
 import { HealthController } from '../recipes/pool-status.js';
+import { waiting } from '../recipes/pool-timeout.js';
 import { Transfers } from '../recipes/retry.js';
 import { Stock } from '../recipes/entities.js';
 import { onEach, SERVERS } from '../support/databases.js';
@@ -35,14 +36,14 @@ const CONTROLLERS: Type[] = [HoldsController, LateController, NoRunnerController
 
 onEach(SERVERS, (database) => {
   let shop: Shop;
-  const start = async (poolSize: number, poolTimeoutMs: number): Promise<void> => {
+  const start = async (poolSize: number, session: ScopedSessionModuleOptions): Promise<void> => {
     [arrived, gate] = [signal(), signal()];
     shop = await startShop(
       database,
       {
         controllers: CONTROLLERS,
         providers: [Numbers, Transfers],
-        session: { poolTimeoutMs },
+        session,
         dataSource: { poolSize },
       },
       { tea: 3, cups: 3 },
@@ -50,7 +51,7 @@ onEach(SERVERS, (database) => {
   };
 
   describe('with two connections', () => {
-    beforeEach(() => start(2, 5_000));
+    beforeEach(() => start(2, {}));
 
     it('retry: of two that wait for each other one is done again, and both are stored', async () => {
       const transfers = shop.app.get(Transfers);
@@ -94,7 +95,7 @@ onEach(SERVERS, (database) => {
   });
 
   it('own-connection: two orders that hold both connections and want a third are told after poolTimeoutMs', async () => {
-    await start(2, 200);
+    await start(2, waiting);
     const numbers = shop.app.get(Numbers);
     const orders = await Promise.allSettled([numbers.order('tea'), numbers.order('cups')]);
     const failed = orders.filter((one) => one.status === 'rejected');
@@ -107,7 +108,7 @@ onEach(SERVERS, (database) => {
   });
 
   describe('with one connection', () => {
-    beforeEach(() => start(1, 200));
+    beforeEach(() => start(1, waiting));
 
     it('own-connection: who would wait for himself is told at once', async () => {
       const order = shop.app.get(Numbers).order('tea');
