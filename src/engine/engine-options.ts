@@ -29,6 +29,13 @@ export interface EngineOptions extends PoolOptions {
    * Default `shared`.
    */
   readonly sqliteConnections?: SqliteConnections;
+  /** Milliseconds that a replica which could not be reached is left alone, 0 and up. Default 5 000. */
+  readonly replicaRetryMs?: number;
+  /**
+   * Milliseconds that whoever wrote waits, when it reads, for a replica to have it (by GTID or LSN), 0 and up; then, and at 0,
+   * it reads on the primary. Costs a round trip at each COMMIT of a write. Default 0.
+   */
+  readonly replicaWaitMs?: number;
 }
 
 export const ENGINE_RULES: Rules<EngineOptions> = {
@@ -37,11 +44,21 @@ export const ENGINE_RULES: Rules<EngineOptions> = {
   statementTimeoutMs: integer(1),
   isolation: (value, name) => isolationLevel(value, name),
   sqliteConnections: oneOf(SQLITE_CONNECTIONS),
+  replicaRetryMs: integer(0),
+  replicaWaitMs: integer(0),
 };
 
 export type EngineSettings = PoolSettings &
   Required<
-    Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs' | 'statementTimeoutMs' | 'sqliteConnections'>
+    Pick<
+      EngineOptions,
+      | 'poolTimeoutMs'
+      | 'gateTimeoutMs'
+      | 'statementTimeoutMs'
+      | 'sqliteConnections'
+      | 'replicaRetryMs'
+      | 'replicaWaitMs'
+    >
   >;
 
 export const ENGINE_DEFAULTS: EngineSettings = {
@@ -56,6 +73,8 @@ export const ENGINE_DEFAULTS: EngineSettings = {
   gateTimeoutMs: 5_000,
   statementTimeoutMs: Infinity,
   sqliteConnections: 'shared',
+  replicaRetryMs: 5_000,
+  replicaWaitMs: 0,
 };
 
 /** `more` over `settings`; what it leaves undefined stays. */

@@ -46,6 +46,7 @@ export {
   type ResetMode,
 } from './pool-options.js';
 export { RawConnection } from './raw-connection.js';
+export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';
 export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';
 export { NO_RECORDER, type SentStatement, type StatementRecorder } from './statement-recorder.js';

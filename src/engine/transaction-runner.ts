@@ -25,7 +25,8 @@ export class TransactionRunner implements TransactionUse {
   #rows: OpenRows | undefined;
   #isBegun = false;
   #wasSeenOpen = false;
-  #hasWritten = false;
+  /** True when something else than a read was sent in this transaction. */
+  hasWritten = false;
   #isAltered = false;
 
   constructor(
@@ -47,17 +48,12 @@ export class TransactionRunner implements TransactionUse {
     return this.#slot.lease?.raw;
   }
 
-  /** True when something else than a read was sent in this transaction. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
-  }
-
   get options(): BeginSettings {
     return this.#leasing.options;
   }
 
   /** Leases a connection and begins, unless that is done already. */
-  async begin(): Promise<void> {
+  async begin(attempt = 0): Promise<void> {
     if (this.#isBegun) return;
     await this.#leasing.lease();
     try {
@@ -71,6 +67,9 @@ export class TransactionRunner implements TransactionUse {
       this.#wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
       this.#lose(error);
+      // Nothing was done there. A server that was lost is not asked again at once.
+      if (this.options.readOnly === true && this.engine.servers.hasOther(error, attempt))
+        return this.begin(attempt + 1);
       throw couldNotBegin(this.owner.label, error);
     }
   }
@@ -87,7 +86,7 @@ export class TransactionRunner implements TransactionUse {
     if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
     const closing = this.#rows?.refuse();
     if (closing !== undefined) await closing;
-    this.#hasWritten ||= isWrite(sql);
+    this.hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
     const ends = endsTransaction(sql, family);
     this.#isAltered ||= setsAutocommit(sql, family);
@@ -102,7 +101,10 @@ export class TransactionRunner implements TransactionUse {
     }
     sent.answered();
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.#wasSeenOpen)) {
+      this.engine.servers.noteWrite(this.owner.identity);
+      this.owner.spoilt(ENDED_BY_STATEMENT);
+    }
     return result;
   }
 
@@ -144,7 +146,7 @@ export class TransactionRunner implements TransactionUse {
     if (rowSource === 'cursor' || !this.#mayPrecede(sql)) await this.begin();
     this.#rows ??= new OpenRows(rowSource, this.#wire, this.owner.label);
     await this.#rows.refuse();
-    this.#hasWritten ||= isWrite(sql);
+    this.hasWritten ||= isWrite(sql);
     const sent = this.recorder.sent(sql, given[1]);
     const { lease } = this.#slot;
     const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
@@ -177,9 +179,11 @@ export class TransactionRunner implements TransactionUse {
         await this.rollback();
         throw error;
       }
+      if (this.hasWritten) this.engine.servers.noteWrite(this.owner.identity);
       this.#lose(error);
       throw outcomeUnknown('no answer to COMMIT came that would tell', error);
     }
+    if (this.hasWritten) await this.engine.servers.noteCommit(this.owner.identity, this.#slot.lease);
     try {
       await this.#giveBack();
     } catch (error) {
@@ -232,17 +236,14 @@ export class TransactionRunner implements TransactionUse {
 
   /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
   #lose(error: unknown): void {
+    if (concernsOthers(classifyFailure(error))) this.#slot.lease?.invalidateOthers();
     this.#end()?.destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
   }
 
   #end(): Lease | undefined {
     const lease = this.#slot.lease;
     this.#slot.lease = undefined;
-    this.#isBegun = false;
-    this.#wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.#isAltered = false;
+    this.#isBegun = this.#wasSeenOpen = this.hasWritten = this.#isAltered = false;
     return lease;
   }
 }

@@ -15,7 +15,8 @@ export interface Database {
   readonly scoped: ScopedSession;
 }
 
-export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOptions, 'rollbackOn'>>;
+export type UnitOfWorkSettings = UnitOfWorkOptions &
+  Required<Omit<UnitOfWorkOptions, 'rollbackOn' | 'readYourWrites'>>;
 
 @Injectable()
 export class Databases {

@@ -1,4 +1,5 @@
 /** The nest room: modules, decorators, middleware, interceptor. */
+export { type ReadYourWritesOptions } from './client-of.js';
 export { dataSourceOptionsFromEnv } from './environment.js';
 export { InjectSession } from './inject-session.decorator.js';
 export {

@@ -23,6 +23,7 @@ import {
   type RollbackOn,
   type SessionOptions as SessionSettings,
 } from '../session/index.js';
+import { readYourWritesRule, type ReadYourWritesOptions } from './client-of.js';
 import { DEFAULT_NAME } from './tokens.js';
 
 /** A route as Nest's `MiddlewareConsumer.exclude` takes it. */
@@ -49,6 +50,8 @@ export interface UnitOfWorkOptions {
   readonly scopeTimeoutMs?: number;
   /** Milliseconds that a shutdown waits for units of work. Default 10 000. */
   readonly drainTimeoutMs?: number;
+  /** Lets clients read on replicas no later than what they wrote. Default: only within one unit of work. */
+  readonly readYourWrites?: ReadYourWritesOptions;
 }
 
 /** What the sessions of a database have in common. */
@@ -102,6 +105,7 @@ export const UNIT_OF_WORK_RULES: Rules<UnitOfWorkOptions> = {
   settleTimeoutMs: integer(0),
   scopeTimeoutMs: integer(1),
   drainTimeoutMs: integer(0),
+  readYourWrites: readYourWritesRule,
 };
 
 const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {

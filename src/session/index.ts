@@ -5,6 +5,7 @@ export { joinDataSource } from './joined-data-source.js';
 export type { StatementParameters } from './named-parameters.js';
 export { NestedTransaction } from './nested-transaction.js';
 export {
+  CLIENT_FOR_MS,
   COMMIT_MODES,
   commitMode,
   configureScope,
@@ -20,7 +21,13 @@ export {
 export type { RunOptions } from './run-options.js';
 export { scopedSession } from './new-scoped-session.js';
 export { ScopedSession } from './scoped-session.js';
-export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
+export type {
+  SessionApi,
+  SessionObjects,
+  SessionReplicas,
+  SessionStatements,
+  SessionTransactions,
+} from './session-api.js';
 export { SessionBase } from './session.js';
 export type { SessionHooks } from './session-hooks-api.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';

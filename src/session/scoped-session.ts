@@ -119,7 +119,7 @@ export class ScopedSession extends PassedOn {
    * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
    *
    * @param fn - the work; gets the session, and so does everything it calls
-   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
+   * @param options - `label`, `client`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
    *   called again, in a new scope with a new session, after a failure that left nothing behind
    * @returns what `fn` returns, after the COMMIT was acknowledged
    * @throws what `fn` throws, else what the commit throws, in the last attempt; `SS_ERR_INVALID_OPTION`

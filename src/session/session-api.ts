@@ -55,6 +55,23 @@ export interface SessionTransactions {
   setRollbackOnly(reason?: string): void;
 }
 
+/** Reads on replicas that are not to be older than what was written. */
+export interface SessionReplicas {
+  /**
+   * Where the last write of this unit of work, or of its client, stands in the primary's log: GTIDs or an LSN. Undefined before
+   * there is one, and without replicas or `replicaWaitMs`. A client may carry it to another instance of the application.
+   */
+  readonly writePosition: string | undefined;
+  /**
+   * `readOnly` transactions of this unit of work that begin from now on see what was written up to `position`: on a replica that
+   * has it within `replicaWaitMs`, else on the primary.
+   *
+   * @param position - a `writePosition`; what comes from a client is checked for its form
+   * @throws `SS_ERR_INVALID_PARAMETER` for a text that is none
+   */
+  readAfter(position: string): void;
+}
+
 /** SQL by hand. */
 export interface SessionStatements {
   /**
@@ -92,6 +109,7 @@ export interface SessionObjects {
 export interface SessionApi
   extends
     SessionTransactions,
+    SessionReplicas,
     SessionUnitOfWork,
     SessionLoading,
     SessionConveniences,

@@ -121,6 +121,14 @@ export class SessionBase extends ConvenientSession implements SessionApi {
     this.#bound.state.rollbackOnly ??= reason;
   }
 
+  get writePosition(): string | undefined {
+    return this.#bound.engine.servers.positionOf(this.#bound.identity);
+  }
+
+  readAfter(position: string): void {
+    this.#bound.engine.servers.readAfter(this.#bound.identity, position);
+  }
+
   execute<Row = Record<string, unknown>>(
     sql: string,
     parameters: StatementParameters | readonly StatementParameters[] = {},
