@@ -110,6 +110,12 @@ export class DrainingError extends ScopedSessionError {
   override readonly retryable = true;
 }
 
+/** There are as many background tasks as are allowed, and one more was not accepted. */
+export class BackgroundQueueFullError extends ScopedSessionError {
+  readonly code = 'SS_ERR_BACKGROUND_QUEUE_FULL';
+  override readonly retryable = true;
+}
+
 /** Attaches an error of the clean-up to the first error, which stays the one that is thrown. */
 export function suppress(first: unknown, later: unknown): void {
   if (first instanceof ScopedSessionError) return void first.suppressed.push(later);

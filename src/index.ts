@@ -1,5 +1,17 @@
 /** The public surface: every name that an application may import. */
 export {
+  BackgroundTasks,
+  TASK_OUTCOMES,
+  type BackgroundTask,
+  type BackgroundTasksOptions,
+  type OnTaskError,
+  type ReportedTask,
+  type TaskCounters,
+  type TaskOutcome,
+  type TaskResult,
+  type TaskWork,
+} from './background/index.js';
+export {
   BEGIN_MODES,
   createEngine,
   DATABASE_FAMILIES,
@@ -26,6 +38,7 @@ export {
 export {
   AmbiguousDataSourceError,
   AutobeginDisabledError,
+  BackgroundQueueFullError,
   CircularDataSourceError,
   CommitOutcomeUnknownError,
   ConflictingTransactionOptionsError,
@@ -84,6 +97,7 @@ export {
   SessionErrorFilter,
   SessionInterceptor,
   SessionOptions,
+  SessionScope,
   Transactional,
   type DecoratableMethod,
   type SessionMethodDecorator,

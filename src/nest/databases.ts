@@ -8,6 +8,7 @@ import {
   UNIT_OF_WORK_RULES,
   type UnitOfWorkOptions,
 } from './module-options.js';
+import { DEFAULT_NAME } from './tokens.js';
 
 /** One database as `forRoot(name)` has set it up. */
 export interface Database {
@@ -15,8 +16,9 @@ export interface Database {
   readonly scoped: ScopedSession;
 }
 
-export type UnitOfWorkSettings = UnitOfWorkOptions &
-  Required<Omit<UnitOfWorkOptions, 'rollbackOn' | 'readYourWrites'>>;
+/** What is left out means something by itself. */
+type Optional = 'rollbackOn' | 'readYourWrites' | 'backgroundConcurrency' | 'onBackgroundError';
+export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOptions, Optional>>;
 
 @Injectable()
 export class Databases {
@@ -35,6 +37,17 @@ export class Databases {
     return this.#scoped;
   }
 
+  /** Those that are set up. */
+  get all(): readonly Database[] {
+    return [...this.#byName.values()].filter((one) => one !== undefined);
+  }
+
+  /** The default one, or else the first. */
+  get main(): Database {
+    const main = this.#byName.get(DEFAULT_NAME) ?? this.all[0];
+    return main ?? this.get(DEFAULT_NAME);
+  }
+
   /** Takes a name, before anything is opened for it. Throws `SS_ERR_DUPLICATE_SESSION_NAME`. */
   reserve(name: string): void {
     if (this.#byName.has(name)) {
@@ -48,8 +61,7 @@ export class Databases {
 
   add(database: Database, options: ScopedSessionModuleOptions): void {
     this.#byName.set(database.name, database);
-    const known = [...this.#byName.values()].filter((one) => one !== undefined);
-    this.#scoped.splice(0, Infinity, ...known.map(({ scoped }) => scoped));
+    this.#scoped.splice(0, Infinity, ...this.all.map(({ scoped }) => scoped));
     for (const key of Object.keys(UNIT_OF_WORK_RULES) as (keyof UnitOfWorkOptions)[]) {
       if (options[key] === undefined) continue;
       const other = this.#setBy.get(key);

@@ -193,6 +193,7 @@ export class Ending {
       else await this.#finish(transactions, completion);
     } catch (error) {
       if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
+      this.scope.endedBy ??= error;
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.

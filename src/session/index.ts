@@ -18,7 +18,7 @@ export {
   type RepositoryMode,
   type ScopeOptions,
 } from './scope-options.js';
-export type { RunOptions } from './run-options.js';
+export { readRunOptions, type RunOptions } from './run-options.js';
 export { scopedSession } from './new-scoped-session.js';
 export { ScopedSession } from './scoped-session.js';
 export type {
@@ -57,7 +57,7 @@ export type {
 } from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
 export { RecordedQuery } from './recorded-queries.js';
-export type { RetryOptions } from './retry.js';
+export { type RetryOptions, withRetry } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';
 export {
