@@ -17,6 +17,7 @@ import {
   scopedDataSource,
   ScopedSession,
   ScopedSessionModule,
+  SessionClosedError,
   type ScopedSessionModuleOptions,
   Transactional,
 } from 'nestjs-scoped-session';
@@ -134,7 +135,9 @@ onEach(SERVERS, (database) => {
     it('5.E.6, 5.E.7: code that releases the runner it has found takes it from nobody, and nobody gets it again', async () => {
       await served.http.post('/releases').expect(201);
       expect(await stored()).toEqual(['before', 'after']);
-      await expect(kept!.query("INSERT INTO note (text) VALUES ('stale')")).rejects.toThrow();
+      await expect(kept!.query("INSERT INTO note (text) VALUES ('stale')")).rejects.toThrow(
+        SessionClosedError,
+      );
       expect(await stored()).toEqual(['before', 'after']);
     });
 

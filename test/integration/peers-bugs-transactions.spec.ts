@@ -147,7 +147,8 @@ onEach(SERVERS, (database) => {
 
     it('5.B.8, 5.C.4: work that nobody awaited is refused after the end, and its own unit of work is one', async () => {
       const gate = signal();
-      let [late, own]: Promise<unknown>[] = [];
+      let late: Promise<unknown> | undefined;
+      let own: Promise<unknown> | undefined;
       const work = session.run(async () => {
         late = gate.promise.then(() => test.dataSource.getRepository(Note).insert({ text: 'late' }));
         own = gate.promise.then(() => session.run(() => add('on its own')));
@@ -165,6 +166,7 @@ onEach(SERVERS, (database) => {
 
   it('5.B.7, 5.C.6, 5.D.4: two that hold the pool and each want another connection are told, and nobody hangs', async () => {
     const small = await ours(database, { poolSize: 2 });
+    small.session.sessionFactory.engine!.configure({ poolTimeoutMs: 200 });
     const [one, other] = meeting();
     const work = (meet: () => Promise<void>) =>
       small.session.run(async (own) => {

@@ -12,7 +12,7 @@ import { signal } from '../support/wait-until.js';
 const insert = (text: string): string => `INSERT INTO note (text) VALUES ('${text}')`;
 
 onEach(SERVERS, (database) => {
-  const slow = database.kind === 'mariadb' ? 'SELECT SLEEP(1)' : 'SELECT pg_sleep(1)';
+  const slow = database.kind === 'mariadb' ? 'SELECT SLEEP(0.5)' : 'SELECT pg_sleep(0.5)';
 
   describe('5.A.3: a ROLLBACK that fails', () => {
     it('on plain TypeORM: the connection goes back as it is, and the next one commits what was abandoned', () =>
@@ -135,6 +135,7 @@ onEach(SERVERS, (database) => {
 
     it('here: the next one is told who holds what, and a unit of work never needs such a runner', async () => {
       const { dataSource, session } = await ours(database, { poolSize: 2 });
+      session.sessionFactory.engine!.configure({ poolTimeoutMs: 100 });
       const runners = [dataSource.createQueryRunner('master'), dataSource.createQueryRunner('master')];
       for (const { manager } of runners) await manager.getRepository(Note).find();
       const refused = await session.run(() => session.execute('SELECT 1')).catch((error: unknown) => error);

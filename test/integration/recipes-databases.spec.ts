@@ -1,16 +1,19 @@
 /** The recipes of docs/recipes.md about databases, versions, and applications beside each other; and about tests. */
 import { Controller, Injectable, Post, Query, type Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { InjectRepository } from '@nestjs/typeorm';
-import { ScopedSession } from 'nestjs-scoped-session';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { ScopedSession, ScopedSessionModule } from 'nestjs-scoped-session';
 import { DataSource, Repository } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Order } from '../recipes/entities.js';
+import { GuestBookController, stickyClients } from '../recipes/replicas.js';
 import { forTests, rolledBack } from '../recipes/rolled-back-tests.js';
 import { readingMeanwhile, takingTurns } from '../recipes/sqlite.js';
 import { appModule } from '../recipes/two-applications.js';
 import { firstOrder, openShop } from '../recipes/typeorm-versions.js';
-import { onEach, useDatabase } from '../support/databases.js';
+import { serve } from '../support/boot.js';
+import { onEach, SERVERS, useDatabase } from '../support/databases.js';
+import { ON_PRIMARY, ON_REPLICA, useStaleReplica } from '../support/replicated.js';
 import { type Shop, startShop } from '../support/shop.js';
 
 @Injectable()
@@ -59,6 +62,24 @@ describe('sqlite', () => {
       );
       expect((await shop.items()).toSorted()).toEqual(items.filter((item) => item !== 'nothing').toSorted());
     });
+  });
+});
+
+onEach(SERVERS, (database) => {
+  const replica = useStaleReplica(database);
+
+  it('replicas: a client sees what it wrote, though the replica does not have it; others see the replica', async () => {
+    const { http } = await serve(database, {
+      imports: [
+        TypeOrmModule.forRoot({ ...replica.options(), retryAttempts: 1 }),
+        ScopedSessionModule.forRoot(stickyClients),
+      ],
+      controllers: [GuestBookController],
+    });
+    await http.get('/notes').set('x-user', 'Ada').expect(200, [ON_REPLICA]);
+    await http.post('/notes?text=mine').set('x-user', 'Ada').expect(201, [ON_PRIMARY, 'mine']);
+    await http.get('/notes').set('x-user', 'Ada').expect(200, [ON_PRIMARY, 'mine']);
+    await http.get('/notes').set('x-user', 'Grace').expect(200, [ON_REPLICA]);
   });
 });
 

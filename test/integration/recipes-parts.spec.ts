@@ -1,18 +1,18 @@
 /** The recipes of docs/recipes.md about parts of a transaction: savepoints, work beside other work, hooks. */
 import { Body, Controller, NotFoundException, Post } from '@nestjs/common';
 import { ScopedSession, SessionClosedError } from 'nestjs-scoped-session';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OrderMails } from '../recipes/after-commit.js';
 import { Signals, SignalsController } from '../recipes/always-called.js';
 import { Checkout } from '../recipes/nested.js';
 import { Lines } from '../recipes/parallel-parts.js';
 import { BatchController } from '../recipes/promise-all.js';
 import { onEach } from '../support/databases.js';
-import { type Shop, startShop } from '../support/shop.js';
+import { openShop, type OpenShop } from '../support/shop.js';
 
 /** What was stored when a mail left. */
 const mails: { text: string; stored: string[] }[] = [];
-let shop: Shop;
+let shop: OpenShop;
 
 @Controller()
 class PartsController {
@@ -48,9 +48,13 @@ class PartsController {
 onEach(['mariadb', 'postgres', 'sqljs'], (database) => {
   const providers = [Checkout, Lines, OrderMails, Signals];
   const controllers = [PartsController, BatchController, SignalsController];
+  beforeAll(async () => {
+    shop = await openShop(database, { controllers, providers });
+  });
+  afterAll(() => shop.close());
   beforeEach(async () => {
     mails.length = 0;
-    shop = await startShop(database, { controllers, providers }, { tea: 3 });
+    await shop.refill({ tea: 3 });
   });
 
   describe('nested', () => {

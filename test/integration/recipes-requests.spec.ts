@@ -14,7 +14,7 @@ import {
 import { InjectRepository } from '@nestjs/typeorm';
 import { currentScope, ScopedSession } from 'nestjs-scoped-session';
 import { Repository } from 'typeorm';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Order, Stock } from '../recipes/entities.js';
 import { Imports } from '../recipes/executions.js';
 import { FailureFilter } from '../recipes/failure-filter.js';
@@ -26,7 +26,7 @@ import { OrdersController, Warehouse } from '../recipes/request-transaction.js';
 import { Visit, Visits } from '../recipes/request-values.js';
 import { collectGarbageUntil } from '../support/collect-garbage.js';
 import { onEach } from '../support/databases.js';
-import { type Shop, startShop } from '../support/shop.js';
+import { openShop, type OpenShop } from '../support/shop.js';
 import { signal } from '../support/wait-until.js';
 
 let held: Basket | undefined;
@@ -107,14 +107,15 @@ const CONTROLLERS: Type[] = [OrdersController, WaysController, ShopController, B
 const PROVIDERS = [Warehouse, Basket, Visits, Imports, ItemStrategy, ItemGuard, KnownItemPipe];
 
 onEach(['mariadb', 'sqljs'], (database) => {
-  let shop: Shop;
+  let shop: OpenShop;
+  beforeAll(async () => {
+    const providers = [...PROVIDERS, JournalInterceptor, FailureFilter];
+    shop = await openShop(database, { controllers: CONTROLLERS, providers });
+  });
+  afterAll(() => shop.close());
   beforeEach(async () => {
     [arrived, gate, held] = [signal(), signal(), undefined];
-    shop = await startShop(
-      database,
-      { controllers: CONTROLLERS, providers: [...PROVIDERS, JournalInterceptor, FailureFilter] },
-      { tea: 1, refused: 1 },
-    );
+    await shop.refill({ tea: 1, refused: 1 });
   });
 
   it('request-transaction: a request stores all of it or nothing', async () => {

@@ -1,4 +1,4 @@
-/** The recipes of docs/recipes.md about code that serves no plain request: gateways, GraphQL, streams of events, jobs. */
+/** The recipes of docs/recipes.md about code that serves no plain request: gateways, GraphQL, streams of events. */
 import { WsAdapter } from '@nestjs/platform-ws';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ScopedSessionModule } from 'nestjs-scoped-session';
@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Order, Stock } from '../recipes/entities.js';
 import { EventsController } from '../recipes/events.js';
 import { Orders, OrdersGateway } from '../recipes/gateway.js';
-import { Processor } from '../recipes/jobs.js';
 import { OrdersResolver } from '../recipes/resolver.js';
 import { serve, type Served, withNotes } from '../support/boot.js';
 import { onEach } from '../support/databases.js';
@@ -89,7 +88,7 @@ onEach(['mariadb', 'sqljs'], (database) => {
       const response = await fetch(`${shop.url}/events`, { signal: request.signal });
       const reader = response.body!.getReader();
       let heard = '';
-      while (!heard.includes('count')) heard += Buffer.from((await reader.read()).value!).toString();
+      while (!heard.includes('count')) heard += Buffer.from((await reader.read()).value ?? []).toString();
       request.abort();
       await ended();
       expect(await shop.items()).toEqual(['a visit']);
@@ -109,23 +108,6 @@ onEach(['mariadb', 'sqljs'], (database) => {
       await holder.release();
       await ended();
       expect(engine!.status()).toMatchObject({ active: 0, waiting: 0 });
-    });
-  });
-
-  describe('jobs', () => {
-    let shop: Shop;
-    beforeEach(async () => {
-      shop = await startShop(database, { providers: [Processor] });
-    });
-
-    it('a job is a unit of work: stored when it resolves, undone when it fails', async () => {
-      const processor = shop.app.get(Processor);
-      const jobs = ['tea', 'nothing', 'cups'].map((item, id) =>
-        processor.process({ id: `${id}`, data: { item } }),
-      );
-      const results = await Promise.allSettled(jobs);
-      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-      expect((await shop.items()).toSorted()).toEqual(['cups', 'tea']);
     });
   });
 });

@@ -1,22 +1,39 @@
-/** Jobs of a queue, each of which has a session of its own. */
-import { Injectable } from '@nestjs/common';
-import { ScopedSession } from 'nestjs-scoped-session';
+/** Jobs of a queue, each attempt of which has a session of its own; and a request that puts one into it. */
+import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
+import { Controller, Injectable, Post, Query } from '@nestjs/common';
+import type { Job, Queue } from 'bullmq';
+import { BackgroundTasks, ScopedSession, SessionScope } from 'nestjs-scoped-session';
 
+/** A singleton. Its session is that of the job, which is committed before the queue is told that it is done. */
 @Injectable()
-export class Processor {
-  constructor(private readonly session: ScopedSession) {}
-
-  /** Called by the queue, outside of every request; the job fails when this fails, and is stored when it resolves. */
-  process(job: { id: string; data: { item: string } }): Promise<void> {
-    return this.session.run(() => this.place(job.data.item), {
-      label: `job ${job.id}`, // what errors and warnings call it
-      retry: { times: 2 },
-      timeoutMs: 30_000,
-    });
+@Processor('parcels')
+export class ParcelProcessor extends WorkerHost {
+  constructor(private readonly session: ScopedSession) {
+    super();
   }
 
-  private async place(item: string): Promise<void> {
-    await this.session.execute('INSERT INTO orders (item) VALUES (:item)', { item });
-    if (item === 'nothing') throw new Error('There is nothing to order.');
+  @SessionScope({ timeoutMs: 30_000 })
+  override async process(job: Job<{ item: string }>): Promise<void> {
+    const { item } = job.data;
+    await this.session.execute('INSERT INTO orders (item, state) VALUES (:item, :state)', {
+      item,
+      state: 'packed',
+    });
+    if (item === 'glass' && job.attemptsMade === 0) throw new Error('It broke.'); // the next attempt begins anew
+  }
+}
+
+@Controller('parcels')
+export class ParcelsController {
+  constructor(
+    @InjectQueue('parcels') private readonly queue: Queue,
+    private readonly tasks: BackgroundTasks,
+  ) {}
+
+  @Post()
+  send(@Query('item') item: string): string {
+    // Not before the COMMIT: the worker would look for rows that are not there yet.
+    this.tasks.afterCommit(() => this.queue.add('parcel', { item }, { attempts: 2 }));
+    return 'on its way';
   }
 }

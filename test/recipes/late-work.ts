@@ -1,32 +1,34 @@
 /** Work that is still under way when its request has ended. */
 import { Controller, Post } from '@nestjs/common';
-import { ScopedSession } from 'nestjs-scoped-session';
+import { BackgroundTasks, ScopedSession } from 'nestjs-scoped-session';
 
 @Controller('late')
 export class LateController {
-  constructor(private readonly session: ScopedSession) {}
+  /** What became of it. */
+  readonly outcomes: string[] = [];
 
-  /** The error that this gets names the request: `LateController.quick has ended …`. */
+  constructor(
+    private readonly session: ScopedSession,
+    private readonly tasks: BackgroundTasks,
+  ) {}
+
+  /** Refused: the error names the handler, `LateController.forgotten`, and the cure. */
   @Post('forgotten')
   forgotten(): string {
-    void this.report().catch((error: Error) => reported.push(error.message));
+    void this.report().catch((error: Error) => this.outcomes.push(error.message));
     return 'soon';
   }
 
-  /** A unit of work of its own, for what is meant to outlive the request. */
-  @Post('independently')
-  independently(): string {
-    void this.session
-      .independently(() => this.report())
-      .catch((error: Error) => reported.push(error.message));
+  /** A unit of work of its own, which outlives the request. */
+  @Post('task')
+  task(): string {
+    const { done } = this.tasks.run(() => this.report());
+    void done.then(({ outcome }) => this.outcomes.push(outcome));
     return 'soon';
   }
 
   private async report(): Promise<void> {
-    await slowService();
+    await new Promise((resolve) => setTimeout(resolve, 50)); // some slow service
     await this.session.execute("INSERT INTO orders (item) VALUES ('a report')");
   }
 }
-
-export const reported: string[] = [];
-const slowService = () => new Promise<void>((resolve) => setTimeout(resolve, 50));

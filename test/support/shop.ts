@@ -10,18 +10,38 @@ export interface Shop extends TestApp {
   pieces(item: string): Promise<number>;
 }
 
-/** @param stock - how many pieces there are of each item */
+export interface OpenShop extends Shop {
+  /** Empties it, gives it this stock, and has it checked at the end of the test. */
+  refill(stock?: Stocks): Promise<void>;
+}
+
+/** How many pieces there are of each item. */
+type Stocks = Readonly<Record<string, number>>;
+
+/** Starts it, and has it checked and closed at the end of the test. */
 export async function startShop(
   database: TestDatabase,
   options: TestAppOptions,
-  stock: Readonly<Record<string, number>> = {},
+  stock: Stocks = {},
 ): Promise<Shop> {
   const app = await startApp(database, { entities: [Order, Stock], ...options });
   await fill(app.dataSource, stock);
   return { ...app, ...lookInto(database, app.dataSource) };
 }
 
-export async function fill(dataSource: DataSource, stock: Readonly<Record<string, number>>): Promise<void> {
+/** One for several tests, which has to be closed by hand. */
+export async function openShop(database: TestDatabase, options: TestAppOptions): Promise<OpenShop> {
+  const shop = await startShop({ ...database, watch: (one) => one }, options);
+  const { dataSource, liveScopes } = shop;
+  const refill = async (stock: Stocks = {}): Promise<void> => {
+    for (const table of ['orders', 'stock']) await dataSource.query(`DELETE FROM ${table}`);
+    await fill(dataSource, stock);
+    database.watch({ dataSource, liveScopes });
+  };
+  return { ...shop, refill };
+}
+
+export async function fill(dataSource: DataSource, stock: Stocks): Promise<void> {
   for (const [item, pieces] of Object.entries(stock))
     await dataSource.getRepository(Stock).insert({ item, pieces });
 }
