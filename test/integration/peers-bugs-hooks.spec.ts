@@ -1,4 +1,4 @@
-/** Bugs of other libraries' hooks of transactions, none of which happens here. The numbers: docs/recipes.md. */
+/** Bugs of other libraries' hooks of transactions, none of which happens here; docs/recipes.md has their numbers. */
 import { beforeEach, expect, it } from 'vitest';
 import { onEach } from '../support/databases.js';
 import { type Ours, ours, texts } from '../support/plain-and-ours.js';

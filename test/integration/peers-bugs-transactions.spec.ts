@@ -1,4 +1,4 @@
-/** Bugs of other libraries' transactions, none of which happens here. The numbers: docs/recipes.md. */
+/** Bugs of other libraries' transactions, none of which happens here; docs/recipes.md has their numbers. */
 import {
   PropagationError,
   ScopedSession,
