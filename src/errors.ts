@@ -2,6 +2,7 @@
 
 import { ScopedSessionError } from './scoped-session-error.js';
 
+export { type CommittedInPart, PartialCommitError } from './partial-commit-error.js';
 export {
   AutobeginDisabledError,
   ConflictingTransactionOptionsError,

@@ -124,8 +124,9 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     rowSource: 'driver',
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
-    beginStatements: (connection, options) =>
-      begin.statements(connection as object, options, settings().isolation),
+    hasTwoPhases: true,
+    beginStatements: (connection, options, xid) =>
+      begin.statements(connection as object, options, settings().isolation, xid),
     plainStatements: (connection) => begin.plainStatements(connection as object),
     // A transaction that was left open, and the autocommit that was taken with it.
     cleanStatements: ['ROLLBACK', ...AUTOCOMMIT],

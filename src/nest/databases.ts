@@ -1,7 +1,7 @@
 /** The databases of one application, by name, and what its units of work have in common. */
 import { Injectable } from '@nestjs/common';
 import { DuplicateSessionNameError, InvalidOptionError } from '../errors.js';
-import type { ScopedSession } from '../session/index.js';
+import type { ReachedDatabase, ScopedSession } from '../session/index.js';
 import {
   type ScopedSessionModuleOptions,
   UNIT_OF_WORK_DEFAULTS,
@@ -24,6 +24,7 @@ export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOpt
 export class Databases {
   readonly #byName = new Map<string, Database | undefined>();
   readonly #scoped: ScopedSession[] = [];
+  #binds: readonly ReachedDatabase[] = [];
   #settings: UnitOfWorkSettings = UNIT_OF_WORK_DEFAULTS;
   readonly #setBy = new Map<string, string>();
 
@@ -35,6 +36,11 @@ export class Databases {
   /** In the order of their `forRoot()`, which is the order of their commits, whichever of them was there first. */
   get scoped(): readonly ScopedSession[] {
     return this.#scoped;
+  }
+
+  /** The same as its sessions reach them. */
+  get binds(): readonly ReachedDatabase[] {
+    return this.#binds;
   }
 
   /** Those that are set up. */
@@ -62,6 +68,9 @@ export class Databases {
   add(database: Database, options: ScopedSessionModuleOptions): void {
     this.#byName.set(database.name, database);
     this.#scoped.splice(0, Infinity, ...this.all.map(({ scoped }) => scoped));
+    this.#binds = this.all.map(({ name, scoped: { registry, sessionFactory } }) => {
+      return { name, registry, factory: sessionFactory, entities: [] };
+    });
     for (const key of Object.keys(UNIT_OF_WORK_RULES) as (keyof UnitOfWorkOptions)[]) {
       if (options[key] === undefined) continue;
       const other = this.#setBy.get(key);

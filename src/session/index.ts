@@ -43,6 +43,9 @@ export {
   type SessionQuery,
   type SessionUnitOfWork,
 } from './session-objects-api.js';
+export { BindKey } from './bind-key.js';
+export type { BindOptions, BindsOption, BindTarget } from './bind-options.js';
+export type { BoundFactory, ReachedDatabase } from './bound-factory.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export { watchPlainUse } from './plain-use.js';
 export type { ModelsListener } from './model-signals.js';

@@ -38,11 +38,14 @@ describe('the recipes', () => {
     expect(files.map(({ path }) => path).filter((path) => !imported.includes(path))).toEqual([]);
   });
 
-  it('answer 28 questions, each with its thread and its snippet', () => {
+  it('answer 28 questions, each with its thread, its snippet and its place in the table of contents', () => {
     const sections = sectionsOf(recipesPart, '###');
     expect(sections).toHaveLength(28);
     const incomplete = sections.filter(
-      ({ text }) => !text.includes('](https://github.com/') || !text.includes('\n```ts\n// '),
+      ({ title, text }) =>
+        !text.includes('](https://github.com/') ||
+        !text.includes('\n```ts\n// ') ||
+        !recipesPart.includes(`\n  - [${title}](#`),
     );
     expect(incomplete.map(({ title }) => title)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 /** Jobs of a queue, each attempt of which has a session of its own; and a request that puts one into it. */
-import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
+import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Controller, Injectable, Post, Query } from '@nestjs/common';
 import type { Job, Queue } from 'bullmq';
 import { BackgroundTasks, ScopedSession, SessionScope } from 'nestjs-scoped-session';
@@ -20,6 +20,14 @@ export class ParcelProcessor extends WorkerHost {
       state: 'packed',
     });
     if (item === 'glass' && job.attemptsMade === 0) throw new Error('It broke.'); // the next attempt begins anew
+  }
+
+  /** An event of the queue has one of its own as well. */
+  @OnWorkerEvent('failed')
+  @SessionScope()
+  async failed(job: Job<{ item: string }>): Promise<void> {
+    const { item } = job.data;
+    await this.session.execute("INSERT INTO orders (item, state) VALUES (:item, 'broken')", { item });
   }
 }
 

@@ -25,7 +25,7 @@ export class OrdersController {
 
   @Post()
   async place(@Body() { item }: { item: string }): Promise<Order> {
-    const order = await this.orders.save({ item } as Order);
+    const order = await this.orders.save(this.orders.create({ item }));
     await this.warehouse.take(item); // throws: the order is not stored either
     return order;
   }
