@@ -54,11 +54,14 @@ onEach(SERVERS, (database) => {
   }
 
   describe('with two connections', () => {
-    withConnections(2, waiting);
+    withConnections(2, {});
 
     it('own-connection: two orders that hold both connections and want a third are told after poolTimeoutMs', async () => {
       const numbers = shop.app.get(Numbers);
+      const { engine } = shop.session.sessionFactory;
+      engine!.configure({ poolTimeoutMs: 200 });
       const orders = await Promise.allSettled([numbers.order('tea'), numbers.order('cups')]);
+      engine!.configure({ poolTimeoutMs: 30_000 });
       const failed = orders.filter((one) => one.status === 'rejected');
       // The first whose time is over gives its connection back, perhaps in time for the other one.
       expect(failed.length).toBeGreaterThan(0);

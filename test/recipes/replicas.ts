@@ -26,5 +26,5 @@ const clientOf = (context: ExecutionContext): string | undefined =>
 
 /** `ScopedSessionModule.forRoot(stickyClients)`, beside `TypeOrmModule.forRoot({ …, replication: { master, slaves } })`. */
 export const stickyClients: ScopedSessionModuleOptions = {
-  readYourWrites: { clientOf, forMs: 5_000 },
+  readYourWrites: { clientOf, forMs: 30_000 },
 };
