@@ -12,23 +12,29 @@ export interface CommitAllOptions {
   readonly committed: () => void;
 }
 
+/** @param used - the transactions that were used until now; hooks may use further ones */
 export async function commitAll(
-  transactions: readonly Transaction[],
+  used: () => readonly Transaction[],
   { stores, warn, committed }: CommitAllOptions,
 ): Promise<void> {
-  const isKept = ({ state }: Transaction): boolean => state.rollbackOnly === undefined;
-  const kept = transactions.filter(isKept);
-  // All of them, before the first is committed.
-  for (const transaction of kept) refuseUnfinished(transaction);
-  for (const { state } of kept) state.refuseCommit();
-  if (!stores) warnOfUnflushed(kept, warn);
+  const kept = (): Transaction[] => used().filter(({ state }) => state.rollbackOnly === undefined);
+  refuseAny(kept());
   await prepareAll(kept, stores);
   // A hook may have decided otherwise.
-  for (const transaction of kept.filter(isKept)) {
+  const all = kept();
+  refuseAny(all);
+  if (!stores) warnOfUnflushed(all, warn);
+  for (const transaction of all) {
     // One database after the other, in the order in which they were set up.
     const lastCheck = (): void => refuseUnfinished(transaction);
     // oxlint-disable-next-line no-await-in-loop
-    await transaction.commit({ lastCheck, flushes: stores, expires: false });
+    await transaction.commit({ lastCheck, flushes: stores, expires: false, tells: false });
     committed();
   }
+}
+
+/** All of them, before the first is committed. */
+function refuseAny(transactions: readonly Transaction[]): void {
+  for (const transaction of transactions) refuseUnfinished(transaction);
+  for (const { state } of transactions) state.refuseCommit();
 }

@@ -6,7 +6,7 @@ import { commitSoFar } from './commit-so-far.js';
 import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
-import type { SessionBase } from './session.js';
+import { type EndingWatch, type SessionSource, UNWATCHED } from './ending-watch.js';
 import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
@@ -22,21 +22,6 @@ export interface EndingOptions {
   /** The same of what every unit of work of a handler does. */
   readonly warnOnce?: Warn;
 }
-
-/** Whoever has the sessions of the running code's scope. */
-export interface SessionSource {
-  readonly registry: { has(): boolean; get(): SessionBase };
-}
-
-/** Knows the units of work that have not ended yet. */
-export interface EndingWatch {
-  /** Returns what takes it off again. */
-  begun(ending: Ending): () => void;
-  /** One less. */
-  ended(): void;
-}
-
-const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
 
 export class Ending {
   #ending: Promise<void> | undefined;
@@ -108,7 +93,7 @@ export class Ending {
     if (this.#commitMode === 'manual') return;
     const outcome = this.#decide(completion);
     const { storesByItself: stores = true } = optionsOf(this.scope);
-    await commitSoFar(this.#transactions, {
+    await commitSoFar(() => this.#transactions, {
       outcome,
       settleTimeoutMs,
       stores,
@@ -144,6 +129,11 @@ export class Ending {
     if (timeoutMs === Infinity) return;
     const leftMs = Math.max(0, timeoutMs - (performance.now() - openedAt));
     const error = (): Error => (this.hasBegun ? endTimeout : scopeTimeout)(label, timeoutMs);
+    this.#cutShortIn(leftMs, error);
+  }
+
+  #cutShortIn(leftMs: number, error: () => Error): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.cutShort(error()), leftMs);
   }
 
@@ -163,6 +153,8 @@ export class Ending {
         // Whoever was about to send its COMMIT must not take the next connection for it.
         transaction.spoilt({ state: 'gone', reason: 'its connection was closed', error });
       }
+      // A hook that hangs may be followed by another one.
+      if (this.#underWay.length > 0) this.#cutShortIn(this.options.settleTimeoutMs, () => error);
       // Its failure is its first caller's.
       return this.#ending.catch(() => undefined);
     }
@@ -184,7 +176,7 @@ export class Ending {
   }
 
   async #end(completion: Completion): Promise<void> {
-    this.#limitEnd();
+    this.#limitEnd(completion.kind === 'aborted');
     const transactions = this.#transactions;
     this.#underWay = transactions;
     this.scope.outcome = 'rolledBack';
@@ -207,17 +199,23 @@ export class Ending {
   }
 
   /** A database that does not answer must not keep the end waiting: it has the time that is left, or some for itself. */
-  #limitEnd(): void {
-    const timeoutMs = this.#endTimeoutMs;
-    if (timeoutMs === undefined) return;
+  #limitEnd(isAborted: boolean): void {
     const { label, openedAt } = this.scope;
     const { settleTimeoutMs } = this.options;
-    const isLimited = this.#timeoutMs !== Infinity;
+    const timeoutMs = isAborted ? 0 : this.#endTimeoutMs;
+    if (timeoutMs === undefined) return;
+    const isLimited = isAborted || this.#timeoutMs !== Infinity;
     // The timer that runs already will do.
     if (isLimited && timeoutMs - (performance.now() - openedAt) >= settleTimeoutMs) return;
     const leftMs = isLimited ? settleTimeoutMs : timeoutMs;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
+    this.#cutShortIn(leftMs, () => endTimeout(label, leftMs));
+  }
+
+  /** Of what was used until now; what hooks use is a part of it. */
+  #seal(): readonly Transaction[] {
+    this.#underWay = this.#transactions;
+    for (const { state } of this.#underWay) state.seal();
+    return this.#underWay;
   }
 
   #left(): void {
@@ -227,9 +225,10 @@ export class Ending {
 
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
-    const seal = (): void => transactions.forEach(({ state }) => state.seal());
+    // Nobody has caught it, and what it means for the whole was decided.
+    if (isCommit && completion.kind === 'error') transactions.forEach((one) => one.state.forgive(completion.error));
     // What is undone anyway is not waited for longer than what is on its way already.
-    if (!isCommit) seal();
+    if (!isCommit) this.#seal();
     const { settleTimeoutMs } = this.options;
     if (isCommit || completion.kind === 'value') await settleAll(transactions, settleTimeoutMs);
     else await Promise.all(transactions.map((one) => stop(one, completion, settleTimeoutMs)));
@@ -238,10 +237,9 @@ export class Ending {
         warnOfDropped(transactions, this.options.warn);
       return;
     }
-    seal();
-    const { storesByItself = true } = optionsOf(this.scope);
-    await commitAll(transactions, {
-      stores: storesByItself,
+    const { storesByItself: stores = true } = optionsOf(this.scope);
+    await commitAll(() => this.#seal(), {
+      stores,
       warn: this.options.warnOnce ?? this.options.warn,
       committed: () => (this.scope.outcome = 'committed'),
     });

@@ -16,6 +16,8 @@ export interface CommitOptions {
   readonly lastCheck?: () => void;
   /** Whether what is not flushed yet belongs to it. Default true. */
   readonly flushes?: boolean;
+  /** Whether hooks are told of it. Default true, except where a unit of work ends: they are called outside of it then. */
+  readonly tells?: boolean;
   /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
   readonly expires?: boolean;
 }
@@ -52,8 +54,8 @@ export class TransactionEnd {
 
   async commit(options: CommitOptions): Promise<void> {
     const { settings } = this.transaction;
-    const { flushes = true, expires = settings.expireOnCommit } = options;
-    await this.#change('commit()', 'AfterTransactionCommit', async () => {
+    const { flushes = true, expires = settings.expireOnCommit, tells = true } = options;
+    const commit = async (): Promise<Change> => {
       await this.#prepare(flushes);
       // A hook may have decided otherwise.
       this.transaction.state.refuseCommit();
@@ -61,7 +63,9 @@ export class TransactionEnd {
       if (isConnected) await this.#commit({ ...options, flushes });
       startedTracking?.work.committed(expires);
       return { hadConnection: isConnected, outcome: 'committed' };
-    });
+    };
+    await this.#change('commit()', 'AfterTransactionCommit', commit);
+    if (tells) await this.#tellHooks();
   }
 
   /** The first half of a commit: hooks are asked, and everything is stored that is not stored yet. */
@@ -70,7 +74,7 @@ export class TransactionEnd {
   }
 
   async rollback(name: string, fate: Fate): Promise<void> {
-    await this.#change(name, 'AfterTransactionRollback', async () => {
+    const rollback = async (): Promise<Change> => {
       const { isConnected, isInTransaction, startedTracking } = this.transaction;
       if (isConnected) {
         await this.#tell('BeforeTransactionRollback');
@@ -80,7 +84,9 @@ export class TransactionEnd {
       if (fate === 'detached') startedTracking?.work.close();
       else if (isInTransaction) startedTracking?.work.undo.rolledBack();
       return { hadConnection: isConnected, outcome: this.transaction.state.fate };
-    });
+    };
+    await this.#change(name, 'AfterTransactionRollback', rollback);
+    await this.#tellHooks();
   }
 
   /** As in SQLAlchemy, a flush that failed is undone at once; until `rollback()` nothing else is accepted. */
@@ -119,7 +125,13 @@ export class TransactionEnd {
     // What was flushed may have been the first that somebody is to be told of.
     const { startedHooks } = this.transaction;
     if (startedHooks === undefined) return;
-    await startedHooks.beforeCommit();
+    try {
+      await startedHooks.beforeCommit();
+    } catch (error) {
+      // It is not asked again, so that whoever catches the error must not commit without it.
+      this.transaction.state.failedInside(error, 0);
+      throw error;
+    }
     if (flushes) await this.#flushAll();
   }
 
@@ -155,6 +167,9 @@ export class TransactionEnd {
       this.over(changed.outcome);
     });
     if (hadConnection) await this.#tell(event);
+  }
+
+  async #tellHooks(): Promise<void> {
     const { startedHooks, state } = this.transaction;
     // Of a whole unit of work that ends they are called outside of it, by whoever ends it.
     if (startedHooks !== undefined && !state.isSealed) await startedHooks.tell();

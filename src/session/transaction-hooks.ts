@@ -1,5 +1,5 @@
 /** The hooks of a transaction: what the application wants to be called for before its COMMIT, and when it is decided. */
-import { IllegalStateChangeError, type Outcome } from '../errors.js';
+import { IllegalStateChangeError, type Outcome, ScopeAbortedError } from '../errors.js';
 import type { Warn } from './session-options.js';
 
 /** What is called, with what became of the transaction where it wants to know. */
@@ -12,7 +12,7 @@ interface Registered {
   readonly moment: HookMoment;
   readonly call: Hook;
   /** The number of the savepoint that it was registered behind; 0 is the whole. */
-  readonly depth: number;
+  depth: number;
 }
 
 /** Each outcome's hooks, in the order in which they are called. */
@@ -26,14 +26,16 @@ const CALLED: Readonly<Record<Outcome, readonly HookMoment[]>> = {
 const MOST_ROUNDS = 100;
 
 export class TransactionHooks {
-  #registered: readonly Registered[] = [];
+  #registered: Registered[] = [];
   /** What was decided, and not told yet. */
   #decided: { readonly outcome: Outcome; readonly hooks: readonly Registered[] }[] = [];
+  /** End the waits for hooks that run. */
+  readonly #waits = new Set<(reason: unknown) => void>();
 
   constructor(private readonly transaction: { readonly label: string; readonly warn: Warn }) {}
 
   add(moment: HookMoment, call: Hook, depth: number): void {
-    this.#registered = [...this.#registered, { moment, call, depth }];
+    this.#registered.push({ moment, call, depth });
   }
 
   /** Calls those of this moment, and what they register in turn. What one throws is thrown: it prevents the COMMIT. */
@@ -42,7 +44,7 @@ export class TransactionHooks {
       const hooks = this.#take(({ moment }) => moment === 'beforeCommit');
       if (hooks.length === 0) return;
       // In the order of their registration. oxlint-disable-next-line no-await-in-loop
-      for (const { call } of hooks) await call('committed');
+      for (const hook of hooks) await this.#run(hook, 'committed');
     }
     throw new IllegalStateChangeError(
       `Hooks of beforeCommit registered further ones ${MOST_ROUNDS} times in ${this.transaction.label}; it was rolled back.`,
@@ -51,9 +53,7 @@ export class TransactionHooks {
 
   /** The savepoint number `number` is kept: what is behind it shares the fate of what is around it. */
   released(number: number): void {
-    this.#registered = this.#registered.map((one) =>
-      one.depth < number ? one : { ...one, depth: number - 1 },
-    );
+    for (const hook of this.#registered) hook.depth = Math.min(hook.depth, number - 1);
   }
 
   /** The savepoint number `number` was undone, and what is behind it. */
@@ -79,13 +79,38 @@ export class TransactionHooks {
     }
   }
 
-  async #call({ moment, call }: Registered, outcome: Outcome): Promise<void> {
+  /** The work is cut short: what a hook is doing now is not waited for any longer. */
+  giveUp(reason: unknown): void {
+    for (const end of this.#waits) end(reason);
+  }
+
+  async #run({ moment, call }: Registered, outcome: Outcome): Promise<void> {
+    let end: (reason: unknown) => void = () => undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      end = (cause) =>
+        reject(
+          new ScopeAbortedError(
+            `A hook of ${moment} of ${this.transaction.label} was still running when the time for its end was over, and was ` +
+              'not waited for any longer.',
+            { cause, outcome: moment === 'beforeCommit' ? 'rolledBack' : outcome },
+          ),
+        );
+    });
+    this.#waits.add(end);
     try {
-      await call(outcome);
+      await Promise.race([call(outcome), givenUp]);
+    } finally {
+      this.#waits.delete(end);
+    }
+  }
+
+  async #call(hook: Registered, outcome: Outcome): Promise<void> {
+    try {
+      await this.#run(hook, outcome);
     } catch (error) {
       const { label, warn } = this.transaction;
       warn(
-        `${label}: a hook of ${moment} failed; the transaction is ${outcome} all the same: ${String(error)}`,
+        `${label}: a hook of ${hook.moment} failed; the transaction is ${outcome} all the same: ${String(error)}`,
       );
     }
   }

@@ -233,6 +233,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   /** Gives the connection up at once, whatever is going on there. */
   discard(reason: unknown): void {
     this.#runner?.discard(reason);
+    this.#hooks?.giveUp(reason);
     this.letGo();
     this.#end.over(this.state.fate);
   }

@@ -75,11 +75,13 @@ async function join<T>(
   const transaction = transactionOf(session);
   transaction.refuseAfterEnd();
   transaction.agree(wanted);
-  const depth = transaction.nested.depthHere;
+  const { nested, state } = transaction;
+  const { around } = nested;
   try {
     return await work(session);
   } catch (error) {
-    transaction.state.failedInside(error, depth);
+    // Where the savepoint was kept meanwhile, half of the part is the whole's.
+    state.failedInside(error, nested.depthOf(around));
     throw error;
   }
 }
