@@ -39,6 +39,7 @@ export class Turns {
   }
 
   async admit<T>(use: () => Promise<T>): Promise<T> {
+    const { block } = this;
     const queue = this.#openQueue();
     // A turn that is free is taken without waiting: most statements are awaited one by one.
     const turn = queue.enter();
@@ -47,7 +48,7 @@ export class Turns {
       this.state.enter();
       return await use();
     } catch (error) {
-      this.pending.failed(error);
+      this.pending.failed(error, block.isEnding);
       throw error;
     } finally {
       queue.leave();
