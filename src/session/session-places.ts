@@ -43,6 +43,8 @@ export interface SessionPlace {
   sessionOf(scope: Scope): SessionBase | undefined;
   /** Whether the running code is in a unit of work, also in one that has ended. */
   isInside(): boolean;
+  /** The transaction that parts take part in; undefined where there is none behind the session. */
+  transaction(): Transaction | undefined;
   /** Runs `work` outside of every unit of work. */
   outside<T>(work: () => Promise<T> | T): Promise<T>;
 }
@@ -125,6 +127,10 @@ export class SessionsOfScopes implements SessionPlace {
     return scope !== undefined && (scope.owner === undefined || scope.owner === this.#owner);
   }
 
+  transaction(): Transaction {
+    return transactionOf(this.registry.get());
+  }
+
   async outside<T>(work: () => Promise<T> | T): Promise<T> {
     return runWithScope(undefined, 'outer', work);
   }
@@ -194,6 +200,10 @@ export class SessionsOfKeys implements SessionPlace {
     if (!this.registry.has()) return false;
     const session = this.registry.get();
     return this.#working.has(session) || session.inTransaction();
+  }
+
+  transaction(): Transaction {
+    return transactionOf(this.registry.get());
   }
 
   async outside<T>(work: () => Promise<T> | T): Promise<T> {
