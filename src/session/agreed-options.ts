@@ -53,8 +53,8 @@ export class AgreedOptions {
 
   /**
    * A part may ask for the level that the whole has; before the first statement a whole that nobody has asked a level for takes
-   * the part's. It cannot
-   * have more access than the whole; one that only reads may join one that writes, as in Spring, and nothing is enforced.
+   * the part's. It cannot have more access than the whole; one that only reads may join one that writes, as in Spring, and
+   * nothing is enforced.
    *
    * @param running - the options of the transaction that runs; undefined while none does
    */

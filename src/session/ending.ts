@@ -226,7 +226,8 @@ export class Ending {
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
     // Nobody has caught it, and what it means for the whole was decided.
-    if (isCommit && completion.kind === 'error') transactions.forEach((one) => one.state.forgive(completion.error));
+    if (isCommit && completion.kind === 'error')
+      transactions.forEach((one) => one.state.forgive(completion.error));
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) this.#seal();
     const { settleTimeoutMs } = this.options;

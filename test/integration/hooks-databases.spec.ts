@@ -1,6 +1,11 @@
 /** Hooks of a unit of work with two databases: they may use both, and none is kept when one of them refuses. */
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { getScopedSessionToken, ScopedSession, ScopedSessionModule, UnexpectedRollbackError } from 'nestjs-scoped-session';
+import {
+  getScopedSessionToken,
+  ScopedSession,
+  ScopedSessionModule,
+  UnexpectedRollbackError,
+} from 'nestjs-scoped-session';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { boot, withNotes } from '../support/boot.js';
 import { type Kind, useDatabase } from '../support/databases.js';

@@ -52,7 +52,8 @@ class Notes {
   nothing(text: string): Observable<never> {
     return defer(() => from(this.session.execute('INSERT INTO note (text) VALUES (:text)', { text }))).pipe(
       delayWhen(() => of(1)),
-      (source) => new Observable<never>((subscriber) => source.subscribe({ complete: () => subscriber.complete() })),
+      (source) =>
+        new Observable<never>((subscriber) => source.subscribe({ complete: () => subscriber.complete() })),
     );
   }
 
@@ -96,7 +97,10 @@ class Notes {
   again(text: string): Observable<string> {
     made += 1;
     const waiting = defer(() => from(gate.promise.then(() => text)));
-    return concat(waiting, throwError(() => new Error('once more')));
+    return concat(
+      waiting,
+      throwError(() => new Error('once more')),
+    );
   }
 
   #insert(text: string): Observable<string> {

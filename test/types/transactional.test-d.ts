@@ -1,5 +1,11 @@
 /** `@Transactional()`: which methods it can stand on, and what they stay. */
-import { type Outcome, type ScopedSession, type Session, type SessionBase, Transactional } from 'nestjs-scoped-session';
+import {
+  type Outcome,
+  type ScopedSession,
+  type Session,
+  type SessionBase,
+  Transactional,
+} from 'nestjs-scoped-session';
 import type { Observable } from 'rxjs';
 import type { Equal } from './equal.js';
 
@@ -18,7 +24,7 @@ export abstract class Parts {
 
   @Transactional()
   observed(): Observable<number> {
-    throw new Error(String(this));
+    throw new Error('nothing');
   }
 
   @Transactional()
