@@ -57,6 +57,8 @@ export interface Backend {
   readonly isInProcess: boolean;
   readonly isolationLevels: readonly IsolationLevel[];
   readonly beginModes: readonly BeginMode[];
+  /** Whether transactions can be prepared, and committed later. */
+  readonly hasTwoPhases?: boolean;
   /** True where everybody has the same one: who holds it would wait for himself. */
   readonly sharesOneConnection?: boolean;
   /** A runner that nobody else has. */
@@ -78,7 +80,7 @@ export interface Backend {
   readonly rowSource: RowSource;
   counters(): PoolCounters;
   /** The statements that begin a transaction, the last of which opens it; none where the next statement does. */
-  beginStatements(connection: unknown, options: BeginSettings): readonly string[];
+  beginStatements(connection: unknown, options: BeginSettings, xid?: string): readonly string[];
   /** What makes a connection that a session has had fit for statements outside every transaction. */
   plainStatements(connection: unknown): readonly string[];
   /** What must be sent before a connection on which `options` were in force is given back. */

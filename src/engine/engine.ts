@@ -1,7 +1,6 @@
 /** The engine lends the connections of one DataSource to units of work: bounded in time, counted, told apart. */
 import { inspect } from 'node:util';
 import type { DataSource, Driver } from 'typeorm';
-import { InvalidOptionError } from '../errors.js';
 import type { Backend, PoolCounters, RunAs } from './backend.js';
 import { driverLimit } from './driver-limit.js';
 import {
@@ -11,12 +10,13 @@ import {
   type EngineSettings,
   settingsWith,
 } from './engine-options.js';
-import { type BeginSettings, changesBetweenReads, type IsolationLevel } from './isolation.js';
+import type { BeginSettings, IsolationLevel } from './isolation.js';
 import type { Lease, LeaseHolder } from './lease.js';
 import { leasedRunner } from './leased-runner.js';
 import { readOptions } from './option-rules.js';
 import { own } from './own-members.js';
 import { openRawConnection, type RawConnection } from './raw-connection.js';
+import { refuseUnusable } from './refuse-unusable.js';
 import type { ReplicaStatus } from './replica.js';
 import { replicaOrder } from './replication.js';
 import { Servers } from './servers.js';
@@ -147,6 +147,17 @@ export class Engine {
     this.servers.invalidate();
   }
 
+  /** Whose two-phase transactions are begun here. @internal */
+  get applicationName(): string {
+    const { applicationName } = this.#settings;
+    return (
+      applicationName ??
+      String(this.dataSource.options.database)
+        .replaceAll(/[^\w-]/g, '_')
+        .slice(-32)
+    );
+  }
+
   /** Undoes what the engine set on the DataSource, and closes a DataSource that `createEngine` made. */
   async dispose(): Promise<void> {
     this.life.disposed();
@@ -161,24 +172,8 @@ export class Engine {
   }
 
   /** Refuses, before any I/O, what the database does not have, and reads that change where nobody agreed to. @internal */
-  refuseUnusable({ isolation = this.isolation, begin = 'explicit', unrepeatableReads }: BeginSettings): void {
-    const { isolationLevels, beginModes, family } = this.#backend;
-    if (isolation !== undefined && !isolationLevels.includes(isolation)) {
-      throw new InvalidOptionError(
-        `The isolation level ${isolation} does not exist on ${family}: use ${isolationLevels.join(' or ')}.`,
-      );
-    }
-    if (!beginModes.includes(begin)) {
-      throw new InvalidOptionError(
-        `begin '${begin}' does not exist on ${family}: use ${beginModes.join(' or ')}.`,
-      );
-    }
-    if (begin !== 'firstWrite' || unrepeatableReads === true || changesBetweenReads(isolation)) return;
-    throw new InvalidOptionError(
-      `begin 'firstWrite' sends reads outside the transaction: at ${isolation ?? "the server's own isolation level"} they ` +
-        "would not see the snapshot that they see with begin 'explicit'. Set isolation to 'READ COMMITTED', or accept it with " +
-        'unrepeatableReads: true.',
-    );
+  refuseUnusable(settings: BeginSettings): void {
+    refuseUnusable(this.#backend, { ...settings, isolation: settings.isolation ?? this.isolation });
   }
 
   /** Makes a session's runner; it takes no connection. @internal */

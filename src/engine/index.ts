@@ -45,6 +45,7 @@ export {
   type PrePingMode,
   type ResetMode,
 } from './pool-options.js';
+export { type InDoubtBranch, type InDoubtUnit, type RecoverOptions, recoverTwoPhase } from './recover.js';
 export { RawConnection } from './raw-connection.js';
 export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';

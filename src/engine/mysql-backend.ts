@@ -31,14 +31,19 @@ interface RawConnection {
   reset(answered: (error: Error | null) => void): void;
   query(sql: string, answered: (error: Error | null) => void): void;
   once(event: 'error' | 'end', listener: () => void): void;
+  removeListener(event: 'error' | 'end', listener: () => void): void;
   release(): void;
   destroy(): void;
 }
+
+/** What a connection tells when it is over. */
+const ENDS = ['error', 'end'] as const;
 
 type Ask = (answered: (error?: Error | null) => void) => void;
 
 class MysqlConnection implements PhysicalConnection {
   readonly restedMs: number;
+  #lost: () => void = () => undefined;
 
   constructor(
     readonly raw: RawConnection,
@@ -66,8 +71,8 @@ class MysqlConnection implements PhysicalConnection {
   }
 
   onLost(lost: () => void): void {
-    this.raw.once('error', lost);
-    this.raw.once('end', lost);
+    this.#lost = lost;
+    for (const event of ENDS) this.raw.once(event, lost);
   }
 
   close(): void {
@@ -75,6 +80,7 @@ class MysqlConnection implements PhysicalConnection {
   }
 
   handBack(): void {
+    for (const event of ENDS) this.raw.removeListener(event, this.#lost);
     // The driver's next user would never commit.
     if (this.begin.isWithoutAutocommit(this.raw)) this.raw.destroy();
     else this.raw.release();
@@ -118,8 +124,9 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     rowSource: 'driver',
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
-    beginStatements: (connection, options) =>
-      begin.statements(connection as object, options, settings().isolation),
+    hasTwoPhases: true,
+    beginStatements: (connection, options, xid) =>
+      begin.statements(connection as object, options, settings().isolation, xid),
     plainStatements: (connection) => begin.plainStatements(connection as object),
     // A transaction that was left open, and the autocommit that was taken with it.
     cleanStatements: ['ROLLBACK', ...AUTOCOMMIT],

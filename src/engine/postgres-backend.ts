@@ -10,9 +10,8 @@ import { replicationOf } from './replication.js';
 import { type CancellableClient, cancelStatement } from './postgres-canceller.js';
 
 interface Client {
-  on(event: 'error', listener: (error: Error) => void): void;
-  on(event: 'end', listener: () => void): void;
-  removeListener(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'error' | 'end', listener: () => void): void;
+  removeListener(event: 'error' | 'end', listener: () => void): void;
   query(sql: string): Promise<unknown>;
   /** The status byte of the last ReadyForQuery; absent in pg before 8.16. */
   getTransactionStatus?(): string | null;
@@ -40,6 +39,7 @@ const alreadyTold = (): void => undefined;
 class PostgresConnection implements PhysicalConnection {
   // pg's own pool notices idle ones that ended, and keeps none for long.
   readonly restedMs = 0;
+  #lost = alreadyTold;
 
   constructor(
     readonly raw: Client,
@@ -65,6 +65,7 @@ class PostgresConnection implements PhysicalConnection {
   }
 
   onLost(lost: () => void): void {
+    this.#lost = lost;
     this.raw.on('error', lost);
     this.raw.on('end', lost);
   }
@@ -75,6 +76,8 @@ class PostgresConnection implements PhysicalConnection {
 
   handBack(): void {
     this.raw.removeListener('error', alreadyTold);
+    this.raw.removeListener('error', this.#lost);
+    this.raw.removeListener('end', this.#lost);
     this.release(false);
   }
 }

@@ -1,6 +1,7 @@
 /** The COMMIT of a unit of work: of all its databases, none of which is kept when one of them cannot be. */
 import { refuseUnfinished } from './end-of-transaction.js';
 import type { Warn } from './session-options.js';
+import { commitInOrder } from './commit-in-order.js';
 import type { Transaction } from './transaction.js';
 import { prepareAll, warnOfUnflushed } from './unstored-work.js';
 
@@ -24,13 +25,12 @@ export async function commitAll(
   const all = kept();
   refuseAny(all);
   if (!stores) warnOfUnflushed(all, warn);
-  for (const transaction of all) {
-    // One database after the other, in the order in which they were set up.
+  const commit = async (transaction: Transaction): Promise<void> => {
     const lastCheck = (): void => refuseUnfinished(transaction);
-    // oxlint-disable-next-line no-await-in-loop
     await transaction.commit({ lastCheck, flushes: stores, expires: false, tells: false });
     committed();
-  }
+  };
+  await commitInOrder(all, commit, refuseUnfinished);
 }
 
 /** All of them, before the first is committed. */

@@ -1,5 +1,5 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { CommitOutcomeUnknownError, suppress } from '../errors.js';
+import { ScopedSessionError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
 import { commitSoFar } from './commit-so-far.js';
@@ -7,9 +7,9 @@ import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js'
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
 import { type EndingWatch, type SessionSource, UNWATCHED } from './ending-watch.js';
-import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
+import { ownTransactionsOf } from './together.js';
 import type { Transaction } from './transaction.js';
 import { warnOfDropped } from './unstored-work.js';
 
@@ -129,11 +129,6 @@ export class Ending {
     if (timeoutMs === Infinity) return;
     const leftMs = Math.max(0, timeoutMs - (performance.now() - openedAt));
     const error = (): Error => (this.hasBegun ? endTimeout : scopeTimeout)(label, timeoutMs);
-    this.#cutShortIn(leftMs, error);
-  }
-
-  #cutShortIn(leftMs: number, error: () => Error): void {
-    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.cutShort(error()), leftMs);
   }
 
@@ -153,8 +148,6 @@ export class Ending {
         // Whoever was about to send its COMMIT must not take the next connection for it.
         transaction.spoilt({ state: 'gone', reason: 'its connection was closed', error });
       }
-      // A hook that hangs may be followed by another one.
-      if (this.#underWay.length > 0) this.#cutShortIn(this.options.settleTimeoutMs, () => error);
       // Its failure is its first caller's.
       return this.#ending.catch(() => undefined);
     }
@@ -171,12 +164,11 @@ export class Ending {
   get #transactions(): Transaction[] {
     return this.sources
       .filter(({ registry }) => registry.has())
-      .map(({ registry }) => startedTransactionOf(registry.get()))
-      .filter((transaction) => transaction !== undefined);
+      .flatMap(({ registry }) => ownTransactionsOf(registry.get()));
   }
 
   async #end(completion: Completion): Promise<void> {
-    this.#limitEnd(completion.kind === 'aborted');
+    this.#limitEnd();
     const transactions = this.#transactions;
     this.#underWay = transactions;
     this.scope.outcome = 'rolledBack';
@@ -184,7 +176,8 @@ export class Ending {
       if (completion.kind === 'aborted') transactions.forEach((one) => cutShort(one, completion.error));
       else await this.#finish(transactions, completion);
     } catch (error) {
-      if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
+      if (error instanceof ScopedSessionError && error.outcome === 'unknown') this.scope.outcome = 'unknown';
+      this.scope.endedBy ??= error;
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.
@@ -199,16 +192,22 @@ export class Ending {
   }
 
   /** A database that does not answer must not keep the end waiting: it has the time that is left, or some for itself. */
-  #limitEnd(isAborted: boolean): void {
+  #limitEnd(): void {
+    const timeoutMs = this.#endTimeoutMs;
+    if (timeoutMs === undefined) return;
     const { label, openedAt } = this.scope;
     const { settleTimeoutMs } = this.options;
-    const timeoutMs = isAborted ? 0 : this.#endTimeoutMs;
-    if (timeoutMs === undefined) return;
-    const isLimited = isAborted || this.#timeoutMs !== Infinity;
+    const isLimited = this.#timeoutMs !== Infinity;
     // The timer that runs already will do.
     if (isLimited && timeoutMs - (performance.now() - openedAt) >= settleTimeoutMs) return;
     const leftMs = isLimited ? settleTimeoutMs : timeoutMs;
-    this.#cutShortIn(leftMs, () => endTimeout(label, leftMs));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
+  }
+
+  #left(): void {
+    this.#leave();
+    this.watch.ended();
   }
 
   /** Of what was used until now; what hooks use is a part of it. */
@@ -216,11 +215,6 @@ export class Ending {
     this.#underWay = this.#transactions;
     for (const { state } of this.#underWay) state.seal();
     return this.#underWay;
-  }
-
-  #left(): void {
-    this.#leave();
-    this.watch.ended();
   }
 
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {

@@ -19,7 +19,7 @@ export {
   type RepositoryMode,
   type ScopeOptions,
 } from './scope-options.js';
-export type { RunOptions } from './run-options.js';
+export { readRunOptions, type RunOptions } from './run-options.js';
 export { scopedSession } from './new-scoped-session.js';
 export { ScopedSession } from './scoped-session.js';
 export type {
@@ -44,6 +44,9 @@ export {
   type SessionQuery,
   type SessionUnitOfWork,
 } from './session-objects-api.js';
+export { BindKey } from './bind-key.js';
+export type { BindOptions, BindsOption, BindTarget } from './bind-options.js';
+export type { BoundFactory, ReachedDatabase } from './bound-factory.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export { watchPlainUse } from './plain-use.js';
 export type { ModelsListener } from './model-signals.js';
@@ -58,7 +61,7 @@ export type {
 } from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
 export { RecordedQuery } from './recorded-queries.js';
-export type { RetryOptions } from './retry.js';
+export { type RetryOptions, withRetry } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';
 export {

@@ -12,6 +12,6 @@ export function scopeTimeout(label: string, timeoutMs: number): ScopeTimeoutErro
 /** What became of the transaction says the error that this one is the cause of. */
 export function endTimeout(label: string, timeoutMs: number): ScopeTimeoutError {
   return new ScopeTimeoutError(
-    `The database, or a hook, did not answer within ${timeoutMs} ms when ${label} was to end; its connection was closed.`,
+    `The database did not answer within ${timeoutMs} ms when ${label} was to end; its connection was closed.`,
   );
 }

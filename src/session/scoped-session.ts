@@ -5,6 +5,7 @@ import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
 import type { ModelsListener } from './model-signals.js';
 import { passOn } from './pass-on.js';
+import { isPromised } from './promised-members.js';
 import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
 import { withRetry } from './retry.js';
 import { readRunOptions, type RunOptions } from './run-options.js';
@@ -238,4 +239,9 @@ const ALREADY_PRESENT =
   'Scoped session is already present; no new options may be specified. Pass them to the first call in the scope, or call ' +
   'remove() first.';
 
-passOn(SessionBase.prototype, ScopedSession.prototype, (scoped) => (scoped as ScopedSession).current());
+passOn(
+  SessionBase.prototype,
+  ScopedSession.prototype,
+  (scoped) => (scoped as ScopedSession).current(),
+  isPromised,
+);

@@ -38,6 +38,14 @@ export interface SessionTransactions {
   /** Opens a savepoint that its handle ends. Handles are a stack: ending one ends those opened after it. */
   beginNested(): Promise<NestedTransaction>;
   /**
+   * The first phase of a two-phase commit, with `twoPhase: true`: everything is flushed, and the server keeps it until it is
+   * told to commit or to roll back. After it only `commit()` and `rollback()` are accepted. Without it `commit()` does both.
+   *
+   * @throws `SS_ERR_ILLEGAL_STATE_CHANGE` without `twoPhase` or with a savepoint open; `SS_ERR_COMMIT_OUTCOME_UNKNOWN`, or the
+   *   server's error
+   */
+  prepare(): Promise<void>;
+  /**
    * Commits the whole transaction and gives the connection back; the next statement begins a new one.
    *
    * @throws `SS_ERR_PENDING_ROLLBACK`, `SS_ERR_COMMIT_OUTCOME_UNKNOWN`, `SS_ERR_ILLEGAL_STATE_CHANGE`, or the server's error

@@ -16,10 +16,10 @@ export interface CommitOptions {
   readonly lastCheck?: () => void;
   /** Whether what is not flushed yet belongs to it. Default true. */
   readonly flushes?: boolean;
-  /** Whether hooks are told of it. Default true, except where a unit of work ends: they are called outside of it then. */
-  readonly tells?: boolean;
   /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
   readonly expires?: boolean;
+  /** Whether hooks are told at once of what became of it. Default true. */
+  readonly tells?: boolean;
 }
 
 /** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
@@ -55,7 +55,7 @@ export class TransactionEnd {
   async commit(options: CommitOptions): Promise<void> {
     const { settings } = this.transaction;
     const { flushes = true, expires = settings.expireOnCommit, tells = true } = options;
-    const commit = async (): Promise<Change> => {
+    const change = async (): Promise<Change> => {
       await this.#prepare(flushes);
       // A hook may have decided otherwise.
       this.transaction.state.refuseCommit();
@@ -64,8 +64,7 @@ export class TransactionEnd {
       startedTracking?.work.committed(expires);
       return { hadConnection: isConnected, outcome: 'committed' };
     };
-    await this.#change('commit()', 'AfterTransactionCommit', commit);
-    if (tells) await this.#tellHooks();
+    await this.#change('commit()', 'AfterTransactionCommit', change, tells);
   }
 
   /** The first half of a commit: hooks are asked, and everything is stored that is not stored yet. */
@@ -73,8 +72,26 @@ export class TransactionEnd {
     await this.transaction.turns.exclusively('commit()', () => this.#prepare(flushes));
   }
 
+  /** The first of two phases. Where nothing was begun nothing is prepared. */
+  async prepareBranch(lastCheck?: () => void): Promise<void> {
+    await this.transaction.turns.exclusively('prepare()', async () => {
+      const { state } = this.transaction;
+      await this.#prepare(true);
+      state.refuseCommit();
+      if (!this.transaction.isConnected || !this.transaction.runner.isBranch || state.isPrepared) return;
+      try {
+        await this.#lastLook(true, lastCheck);
+        await this.transaction.runner.prepare();
+        state.prepared();
+      } catch (error) {
+        state.commitFailed(error, this.transaction.isConnected);
+        throw error;
+      }
+    });
+  }
+
   async rollback(name: string, fate: Fate): Promise<void> {
-    const rollback = async (): Promise<Change> => {
+    await this.#change(name, 'AfterTransactionRollback', async () => {
       const { isConnected, isInTransaction, startedTracking } = this.transaction;
       if (isConnected) {
         await this.#tell('BeforeTransactionRollback');
@@ -84,9 +101,7 @@ export class TransactionEnd {
       if (fate === 'detached') startedTracking?.work.close();
       else if (isInTransaction) startedTracking?.work.undo.rolledBack();
       return { hadConnection: isConnected, outcome: this.transaction.state.fate };
-    };
-    await this.#change(name, 'AfterTransactionRollback', rollback);
-    await this.#tellHooks();
+    });
   }
 
   /** As in SQLAlchemy, a flush that failed is undone at once; until `rollback()` nothing else is accepted. */
@@ -120,7 +135,9 @@ export class TransactionEnd {
   }
 
   async #prepare(flushes: boolean): Promise<void> {
-    this.transaction.state.refuseCommit();
+    const { state } = this.transaction;
+    state.refuseCommit();
+    if (state.isPrepared) return;
     if (flushes) await this.#flushAll();
     // What was flushed may have been the first that somebody is to be told of.
     const { startedHooks } = this.transaction;
@@ -129,24 +146,16 @@ export class TransactionEnd {
       await startedHooks.beforeCommit();
     } catch (error) {
       // It is not asked again, so that whoever catches the error must not commit without it.
-      this.transaction.state.failedInside(error, 0);
+      state.failedInside(error, 0);
       throw error;
     }
     if (flushes) await this.#flushAll();
   }
 
   async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
-    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    const { runner, state } = this.transaction;
     try {
-      if (engine.hasSubscribers) {
-        await beforeCommit(queryRunner);
-        if (flushes === true) await this.#flushAll();
-      }
-      const { queue } = turns.block;
-      if (!queue.isIdle) await queue.idle();
-      runner.confirm();
-      state.refuseCommit();
-      lastCheck?.();
+      if (!state.isPrepared) await this.#lastLook(flushes === true, lastCheck);
       state.commitSent();
       await runner.commit();
     } catch (error) {
@@ -155,11 +164,30 @@ export class TransactionEnd {
     }
   }
 
+  /** Subscribers may still send something; then everything was sent, and the server has not lost it. */
+  async #lastLook(flushes: boolean, lastCheck: (() => void) | undefined): Promise<void> {
+    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    if (engine.hasSubscribers) {
+      await beforeCommit(queryRunner);
+      if (flushes) await this.#flushAll();
+    }
+    const { queue } = turns.block;
+    if (!queue.isIdle) await queue.idle();
+    runner.confirm();
+    state.refuseCommit();
+    lastCheck?.();
+  }
+
   #flushAll(): Promise<void> | undefined {
     return this.transaction.startedTracking?.flushAll();
   }
 
-  async #change(name: string, event: DecidedEvent, change: () => Promise<Change>): Promise<void> {
+  async #change(
+    name: string,
+    event: DecidedEvent,
+    change: () => Promise<Change>,
+    tells = true,
+  ): Promise<void> {
     let hadConnection = false;
     await this.transaction.turns.exclusively(name, async () => {
       const changed = await change();
@@ -167,12 +195,9 @@ export class TransactionEnd {
       this.over(changed.outcome);
     });
     if (hadConnection) await this.#tell(event);
-  }
-
-  async #tellHooks(): Promise<void> {
     const { startedHooks, state } = this.transaction;
     // Of a whole unit of work that ends they are called outside of it, by whoever ends it.
-    if (startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
+    if (tells && startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
   }
 
   async #tell(event: DecidedEvent): Promise<void> {

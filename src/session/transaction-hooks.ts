@@ -1,4 +1,5 @@
 /** The hooks of a transaction: what the application wants to be called for before its COMMIT, and when it is decided. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IllegalStateChangeError, type Outcome, ScopeAbortedError } from '../errors.js';
 import type { Warn } from './session-options.js';
 
@@ -29,8 +30,9 @@ export class TransactionHooks {
   #registered: Registered[] = [];
   /** What was decided, and not told yet. */
   #decided: { readonly outcome: Outcome; readonly hooks: readonly Registered[] }[] = [];
-  /** End the waits for hooks that run. */
-  readonly #waits = new Set<(reason: unknown) => void>();
+
+  #limit: NodeJS.Timeout | undefined;
+  #letGo = new Signal();
 
   constructor(private readonly transaction: { readonly label: string; readonly warn: Warn }) {}
 
@@ -44,11 +46,21 @@ export class TransactionHooks {
       const hooks = this.#take(({ moment }) => moment === 'beforeCommit');
       if (hooks.length === 0) return;
       // In the order of their registration. oxlint-disable-next-line no-await-in-loop
-      for (const hook of hooks) await this.#run(hook, 'committed');
+      for (const hook of hooks) await this.#ask(hook);
     }
     throw new IllegalStateChangeError(
       `Hooks of beforeCommit registered further ones ${MOST_ROUNDS} times in ${this.transaction.label}; it was rolled back.`,
     );
+  }
+
+  async #ask({ moment, call }: Registered): Promise<void> {
+    const tooLate = this.#letGo.sent.then(() => {
+      throw new ScopeAbortedError(
+        `${this.transaction.label}: a hook of ${moment} had not ended when the unit of work was cut short; it was rolled back.`,
+        { outcome: 'rolledBack' },
+      );
+    });
+    await Promise.race([call('committed'), tooLate]);
   }
 
   /** The savepoint number `number` is kept: what is behind it shares the fate of what is around it. */
@@ -66,6 +78,12 @@ export class TransactionHooks {
     this.#decide(outcome, () => true);
   }
 
+  /** Hooks that are told later than this are called all the same, and not waited for. */
+  limit(timeoutMs: number): void {
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.#letGo.send(), timeoutMs);
+  }
+
   /** Calls whoever waited for what was decided, one after the other; what they throw can change nothing and is reported. */
   async tell(): Promise<void> {
     const decided = this.#decided;
@@ -77,42 +95,23 @@ export class TransactionHooks {
         for (const hook of called) await this.#call(hook, outcome);
       }
     }
+    clearTimeout(this.#limit);
+    // What waited for the last one waits no longer.
+    if (decided.length > 0) this.#letGo = new Signal();
   }
 
-  /** The work is cut short: what a hook is doing now is not waited for any longer. */
-  giveUp(reason: unknown): void {
-    for (const end of this.#waits) end(reason);
-  }
-
-  async #run({ moment, call }: Registered, outcome: Outcome): Promise<void> {
-    let end: (reason: unknown) => void = () => undefined;
-    const givenUp = new Promise<never>((_, reject) => {
-      end = (cause) =>
-        reject(
-          new ScopeAbortedError(
-            `A hook of ${moment} of ${this.transaction.label} was still running when the time for its end was over, and was ` +
-              'not waited for any longer.',
-            { cause, outcome: moment === 'beforeCommit' ? 'rolledBack' : outcome },
-          ),
-        );
-    });
-    this.#waits.add(end);
-    try {
-      await Promise.race([call(outcome), givenUp]);
-    } finally {
-      this.#waits.delete(end);
-    }
-  }
-
-  async #call(hook: Registered, outcome: Outcome): Promise<void> {
-    try {
-      await this.#run(hook, outcome);
-    } catch (error) {
-      const { label, warn } = this.transaction;
-      warn(
-        `${label}: a hook of ${hook.moment} failed; the transaction is ${outcome} all the same: ${String(error)}`,
-      );
-    }
+  async #call({ moment, call }: Registered, outcome: Outcome): Promise<void> {
+    const { label, warn } = this.transaction;
+    const what = `${label}: a hook of ${moment}`;
+    let isOver = false;
+    const called = (async () => call(outcome))()
+      .catch((error: unknown) =>
+        warn(`${what} failed; the transaction is ${outcome} all the same: ${String(error)}`),
+      )
+      .then(() => (isOver = true));
+    // One that does not wait for anything is not told of, however late it is.
+    await Promise.race([called, this.#letGo.sent.then(() => nextTurn())]);
+    if (!isOver) warn(`${what} is not waited for any longer, for the unit of work was cut short.`);
   }
 
   #decide(outcome: Outcome, isConcerned: (hook: Registered) => boolean): void {
@@ -125,4 +124,9 @@ export class TransactionHooks {
     if (taken.length > 0) this.#registered = this.#registered.filter((hook) => !isTaken(hook));
     return taken;
   }
+}
+
+class Signal {
+  send!: () => void;
+  readonly sent = new Promise<void>((resolve) => (this.send = resolve));
 }

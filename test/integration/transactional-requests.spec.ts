@@ -188,7 +188,7 @@ onEach(['mariadb', 'sqljs', 'postgres'], (database) => {
   it('what a hook of beforeCommit adds in a GET is stored where it flushes', async () => {
     await test.http.get('/seen').expect(200);
     expect(warnings.filter((text) => text.includes('were not stored'))).toEqual([
-      expect.stringMatching(/^NotesController\.seen: .* at its end: Note/),
+      expect.stringMatching(/^NotesController\.seen: .* at its end: new Note/),
     ]);
     expect(await stored()).toEqual([]);
     await test.http.get('/counted').expect(200);

@@ -39,6 +39,7 @@ export async function checkInvariants(place: Place, watched: readonly Watched[])
     await nothingIsLeft(place, dataSource);
   }
   await noStrayConnection(place, watched);
+  await nothingIsPrepared(place);
   expect(quiet.drain(), 'I7: nothing unhandled, no warning of Node').toEqual([]);
 }
 
@@ -73,6 +74,14 @@ async function noStrayConnection({ kind, user, ask }: Place, watched: readonly W
     'I2: every connection on the server is in a pool',
     async () => (await ask(all)).length <= pooled,
   );
+}
+
+/** I2: of two-phase commits nothing is left in doubt, which the server would keep for ever. */
+async function nothingIsPrepared({ kind, user, ask }: Place): Promise<void> {
+  if (kind !== 'mariadb') return;
+  const rows = (await ask('XA RECOVER')) as { readonly data: unknown }[];
+  const left = rows.map(({ data }) => String(data)).filter((xid) => xid.includes(`${user}.`));
+  expect(left, 'I2: no branch is left prepared').toEqual([]);
 }
 
 /** Of all servers. */
