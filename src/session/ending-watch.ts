@@ -1,5 +1,4 @@
 /** Who is around the end of a unit of work: whoever has its sessions, and whoever knows that it has not ended. */
-import type { Ending } from './ending.js';
 import type { SessionBase } from './session.js';
 
 /** Whoever has the sessions of the running code's scope. */
@@ -8,12 +7,12 @@ export interface SessionSource {
 }
 
 /** Knows the units of work that have not ended yet. */
-export interface EndingWatch {
+export interface Watch<Work> {
   /** Returns what takes it off again. */
-  begun(ending: Ending): () => void;
+  begun(work: Work): () => void;
   /** One less. */
   ended(): void;
 }
 
 /** Of work that nobody waits for. */
-export const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
+export const UNWATCHED: Watch<unknown> = { begun: () => () => undefined, ended: () => undefined };

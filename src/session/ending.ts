@@ -6,7 +6,7 @@ import { commitSoFar } from './commit-so-far.js';
 import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
-import { type EndingWatch, type SessionSource, UNWATCHED } from './ending-watch.js';
+import { type SessionSource, UNWATCHED, type Watch } from './ending-watch.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import { ownTransactionsOf } from './together.js';
@@ -22,6 +22,9 @@ export interface EndingOptions {
   /** The same of what every unit of work of a handler does. */
   readonly warnOnce?: Warn;
 }
+
+/** Knows the units of work that have not ended yet. */
+export type EndingWatch = Watch<Ending>;
 
 export class Ending {
   #ending: Promise<void> | undefined;

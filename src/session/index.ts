@@ -1,7 +1,6 @@
 /** The session room: sessions, their factories, the scoped session, and how units of work end. */
 export type { Completion, RollbackOn } from './completion.js';
-export { Ending, type EndingOptions } from './ending.js';
-export type { EndingWatch } from './ending-watch.js';
+export { Ending, type EndingOptions, type EndingWatch } from './ending.js';
 export { joinDataSource } from './joined-data-source.js';
 export type { StatementParameters } from './named-parameters.js';
 export { NestedTransaction } from './nested-transaction.js';

@@ -9,8 +9,8 @@ import {
   ScopedRegistry,
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
-import { Ending } from './ending.js';
-import type { EndingWatch, SessionSource } from './ending-watch.js';
+import { Ending, type EndingWatch } from './ending.js';
+import type { SessionSource } from './ending-watch.js';
 import type { Counted } from './retry.js';
 import { CLIENT_FOR_MS, configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';

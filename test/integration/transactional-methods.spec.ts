@@ -20,7 +20,8 @@ abstract class Base {
 
 @Injectable()
 class Notes extends Base {
-  // Its types are read off the class that is decorated. oxlint-disable-next-line no-useless-constructor
+  // Nest reads its types off the class that is decorated.
+  // oxlint-disable-next-line no-useless-constructor
   constructor(session: ScopedSession) {
     super(session);
   }
