@@ -13,22 +13,28 @@ export interface CommitAllOptions {
   readonly committed: () => void;
 }
 
+/** @param used - the transactions that were used until now; hooks may use further ones */
 export async function commitAll(
-  transactions: readonly Transaction[],
+  used: () => readonly Transaction[],
   { stores, warn, committed }: CommitAllOptions,
 ): Promise<void> {
-  const isKept = ({ state }: Transaction): boolean => state.rollbackOnly === undefined;
-  const kept = transactions.filter(isKept);
-  // All of them, before the first is committed.
-  for (const transaction of kept) refuseUnfinished(transaction);
-  for (const { state } of kept) state.refuseCommit();
-  if (!stores) warnOfUnflushed(kept, warn);
+  const kept = (): Transaction[] => used().filter(({ state }) => state.rollbackOnly === undefined);
+  refuseAny(kept());
   await prepareAll(kept, stores);
   // A hook may have decided otherwise.
+  const all = kept();
+  refuseAny(all);
+  if (!stores) warnOfUnflushed(all, warn);
   const commit = async (transaction: Transaction): Promise<void> => {
     const lastCheck = (): void => refuseUnfinished(transaction);
-    await transaction.commit({ lastCheck, flushes: stores, expires: false });
+    await transaction.commit({ lastCheck, flushes: stores, expires: false, tells: false });
     committed();
   };
-  await commitInOrder(kept.filter(isKept), commit, refuseUnfinished);
+  await commitInOrder(all, commit, refuseUnfinished);
+}
+
+/** All of them, before the first is committed. */
+function refuseAny(transactions: readonly Transaction[]): void {
+  for (const transaction of transactions) refuseUnfinished(transaction);
+  for (const { state } of transactions) state.refuseCommit();
 }

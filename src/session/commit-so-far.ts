@@ -13,14 +13,21 @@ export interface SoFarOptions extends CommitAllOptions {
  * Ends the transactions; what is done later begins new ones. Where rows are still being read nothing is done: they may be the
  * answer, and then one transaction lasts until they have been read.
  */
-export async function commitSoFar(
-  transactions: readonly Transaction[],
-  options: SoFarOptions,
-): Promise<void> {
+export async function commitSoFar(used: () => readonly Transaction[], options: SoFarOptions): Promise<void> {
+  const transactions = used();
   if (transactions.some(({ pending }) => !pending.isEmpty)) return;
   await Promise.all(transactions.map(async (one) => settleSoFar(one, options.settleTimeoutMs)));
-  if (options.outcome === 'commit') await commitAll(transactions, options);
+  try {
+    if (options.outcome === 'commit') await commitAll(used, options);
+  } finally {
+    // oxlint-disable-next-line no-await-in-loop
+    for (const { startedHooks } of used()) await startedHooks?.tell();
+  }
   // What was marked rollback-only, or must not be stored, holds no connection meanwhile either.
-  await Promise.all(transactions.filter(({ state }) => state.hasBegun).map((one) => one.rollback()));
+  await Promise.all(
+    used()
+      .filter(({ state }) => state.hasBegun)
+      .map((one) => one.rollback()),
+  );
   for (const { pending } of transactions) pending.goOn();
 }

@@ -6,7 +6,7 @@ import { commitSoFar } from './commit-so-far.js';
 import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
-import type { SessionBase } from './session.js';
+import { type SessionSource, UNWATCHED, type Watch } from './ending-watch.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import { ownTransactionsOf } from './together.js';
@@ -23,20 +23,8 @@ export interface EndingOptions {
   readonly warnOnce?: Warn;
 }
 
-/** Whoever has the sessions of the running code's scope. */
-export interface SessionSource {
-  readonly registry: { has(): boolean; get(): SessionBase };
-}
-
 /** Knows the units of work that have not ended yet. */
-export interface EndingWatch {
-  /** Returns what takes it off again. */
-  begun(ending: Ending): () => void;
-  /** One less. */
-  ended(): void;
-}
-
-const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
+export type EndingWatch = Watch<Ending>;
 
 export class Ending {
   #ending: Promise<void> | undefined;
@@ -108,7 +96,7 @@ export class Ending {
     if (this.#commitMode === 'manual') return;
     const outcome = this.#decide(completion);
     const { storesByItself: stores = true } = optionsOf(this.scope);
-    await commitSoFar(this.#transactions, {
+    await commitSoFar(() => this.#transactions, {
       outcome,
       settleTimeoutMs,
       stores,
@@ -225,11 +213,20 @@ export class Ending {
     this.watch.ended();
   }
 
+  /** Of what was used until now; what hooks use is a part of it. */
+  #seal(): readonly Transaction[] {
+    this.#underWay = this.#transactions;
+    for (const { state } of this.#underWay) state.seal();
+    return this.#underWay;
+  }
+
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
-    const seal = (): void => transactions.forEach(({ state }) => state.seal());
+    // Nobody has caught it, and what it means for the whole was decided.
+    if (isCommit && completion.kind === 'error')
+      transactions.forEach((one) => one.state.forgive(completion.error));
     // What is undone anyway is not waited for longer than what is on its way already.
-    if (!isCommit) seal();
+    if (!isCommit) this.#seal();
     const { settleTimeoutMs } = this.options;
     if (isCommit || completion.kind === 'value') await settleAll(transactions, settleTimeoutMs);
     else await Promise.all(transactions.map((one) => stop(one, completion, settleTimeoutMs)));
@@ -238,10 +235,9 @@ export class Ending {
         warnOfDropped(transactions, this.options.warn);
       return;
     }
-    seal();
-    const { storesByItself = true } = optionsOf(this.scope);
-    await commitAll(transactions, {
-      stores: storesByItself,
+    const { storesByItself: stores = true } = optionsOf(this.scope);
+    await commitAll(() => this.#seal(), {
+      stores,
       warn: this.options.warnOnce ?? this.options.warn,
       committed: () => (this.scope.outcome = 'committed'),
     });

@@ -48,9 +48,13 @@ export class NestedTransactions implements NestedWork {
     return this.#open.length;
   }
 
-  /** The number of the savepoint that the running code is behind; 0 where there is none. */
-  get depthHere(): number {
-    const savepoint = this.transaction.block.savepointAround;
+  /** The savepoint that the running code is behind. */
+  get around(): Savepoint | undefined {
+    return this.transaction.block.savepointAround;
+  }
+
+  /** The number of a savepoint; 0, the whole, where there is none or it has ended. */
+  depthOf(savepoint: Savepoint | undefined): number {
     return savepoint === undefined ? 0 : this.#numberOf(savepoint);
   }
 

@@ -78,10 +78,11 @@ export class SessionCore {
     partFromOthers = (session) => (session.#others = undefined);
     notFoundOf = (session) => session.#binding?.notFound ?? notFoundError;
     recordedOf = (session) => session.#binding?.recordedQueries ?? [];
-    promised = (session, work) =>
-      session.#binding === undefined
-        ? work()
-        : session.#bound.pending.promised(session.#binding.recorder.asking(work));
+    promised = (session, work) => {
+      if (session.#binding === undefined) return work();
+      const { block, pending } = session.#bound;
+      return pending.promised(session.#binding.recorder.asking(work), block.isEnding);
+    };
   }
 
   get #bound(): Transaction {

@@ -30,7 +30,7 @@ function startedOf(sessions: readonly SessionCore[]): readonly Transaction[] {
 export async function commitTogether(transactions: readonly Transaction[]): Promise<void> {
   for (const { state } of transactions) state.refuseCommit();
   try {
-    await prepareAll(transactions, true);
+    await prepareAll(() => transactions, true);
     await commitInOrder(transactions, (transaction) => transaction.commit({ tells: false }));
   } catch (error) {
     await rollBackActive(transactions, error);
@@ -47,7 +47,7 @@ export async function prepareTogether(transactions: readonly Transaction[]): Pro
     if (settings.twoPhase !== true || nested.depth > 0) throw new IllegalStateChangeError(NOT_TWO_PHASE);
   }
   try {
-    await prepareAll(transactions, true);
+    await prepareAll(() => transactions, true);
     // oxlint-disable-next-line no-await-in-loop
     for (const { end } of transactions) await end.prepareBranch();
   } catch (error) {
@@ -89,7 +89,7 @@ export async function nestTogether<T>(session: SessionCore, work: () => Promise<
   const released: { readonly transaction: Transaction; readonly depth: number }[] = [];
   const behindAll = around.reduceRight<() => Promise<T>>(
     (inner, transaction) => async () => {
-      const depth = transaction.nested.depthHere;
+      const depth = transaction.nested.depthOf(transaction.nested.around);
       const result = await transaction.nested.run(inner);
       released.push({ transaction, depth });
       return result;

@@ -2,12 +2,29 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
-/** Of all databases, before the first is committed: hooks are asked, and everything is stored. */
-export async function prepareAll(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
-  for (const transaction of transactions) {
+/**
+ * Of all databases, before the first is committed: hooks are asked, and everything is stored. They may use all the sessions of
+ * the unit of work, also such as nobody has used before.
+ */
+export async function prepareAll(used: () => readonly Transaction[], flushes: boolean): Promise<void> {
+  let prepared = 0;
+  for (let transactions = used(); transactions.length > prepared; transactions = used()) {
+    const current = transactions;
+    const prepare = (): Promise<void> => prepareEach(current, flushes);
+    prepared = current.length;
     // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
-    await transaction.prepare(flushes);
+    await (prepared > 1 ? inEndOf(transactions, prepare) : prepare());
   }
+}
+
+async function prepareEach(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
+  // oxlint-disable-next-line no-await-in-loop
+  for (const transaction of transactions) await transaction.prepare(flushes);
+}
+
+/** A transaction's own end lets only its own hooks in. */
+function inEndOf([first, ...others]: readonly Transaction[], work: () => Promise<void>): Promise<void> {
+  return first === undefined ? work() : first.turns.inEnd(() => inEndOf(others, work));
 }
 
 /** A GET that changes what it shows must not change what is stored. */

@@ -77,7 +77,7 @@ describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
       outcomes.push(register('both used').done);
       await loseAtCommit(ledger);
     });
-    await expect(work).rejects.toMatchObject({ code: 'SS_ERR_COMMIT_OUTCOME_UNKNOWN' });
+    await expect(work).rejects.toMatchObject({ code: 'SS_ERR_PARTIAL_COMMIT' });
     await tasks.idle();
     // That is the trouble: the first is stored.
     expect(await texts(session.sessionFactory.engine!.dataSource)).toEqual(['x']);
