@@ -29,6 +29,9 @@ export interface Around {
   run<T>(call: MethodCall, work: () => Promise<T>): Promise<T>;
 }
 
+/** They return before they do anything. */
+const GENERATORS: ReadonlySet<string> = new Set(['GeneratorFunction', 'AsyncGeneratorFunction']);
+
 type AnyMethod = (this: unknown, ...given: unknown[]) => unknown;
 
 export function aroundMethod(around: Around): SessionMethodDecorator {
@@ -37,6 +40,12 @@ export function aroundMethod(around: Around): SessionMethodDecorator {
     const method = (descriptor as { value?: unknown } | undefined)?.value as AnyMethod | undefined;
     if (typeof method !== 'function') {
       throw new InvalidOptionError(`${around.name} is for methods; ${String(name)} is none.`);
+    }
+    if (GENERATORS.has(method.constructor.name)) {
+      throw new InvalidOptionError(
+        `${around.name} is for methods that return a promise or an Observable; ${String(name)} is a generator, whose body ` +
+          'would run when the work has ended.',
+      );
     }
     const callOf = (self: unknown): MethodCall => ({
       self,

@@ -17,7 +17,10 @@ export function observed(
     // Whoever gets the values is not a part of the work.
     const outside = AsyncResource.bind((tell: () => void) => tell());
     let attempt: Attempt | undefined;
-    const work = (): Promise<void> => {
+    const work = async (): Promise<void> => {
+      // Also of an attempt that was cut short and goes on.
+      attempt?.abandon();
+      if (subscriber.closed) throw nobodyWaits();
       attempt = new Attempt(holdsAll, (value) => outside(() => subscriber.next(value)));
       return attempt.follow(make);
     };
@@ -69,10 +72,12 @@ class Attempt {
   /** Nobody waits any more. */
   abandon(): void {
     this.#inner.unsubscribe();
-    this.#abandon(
-      new ScopeAbortedError('Nobody waits for this Observable any more; its work was rolled back.', {
-        outcome: 'rolledBack',
-      }),
-    );
+    this.#abandon(nobodyWaits());
   }
+}
+
+function nobodyWaits(): ScopeAbortedError {
+  return new ScopeAbortedError('Nobody waits for this Observable any more; its work was rolled back.', {
+    outcome: 'rolledBack',
+  });
 }

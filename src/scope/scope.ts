@@ -44,6 +44,7 @@ export class Scope {
   #id: string | undefined;
   #entries: Map<object, unknown> | undefined;
   #atEnd: Map<object, Undo> | undefined;
+  #afterEnd: Undo[] | undefined;
   #whenUsed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = true;
@@ -103,6 +104,11 @@ export class Scope {
     this.#atEnd?.delete(what);
   }
 
+  /** Calls `then` when everything was undone; what was told last is called first, as what it tells of was. @internal */
+  afterEnd(then: Undo): void {
+    (this.#afterEnd ??= []).unshift(then);
+  }
+
   /** Calls `then` when the scope is first used; at once when it is. @internal */
   whenUsed(then: () => void): void {
     if (this.isUsed) then();
@@ -124,16 +130,21 @@ export class Scope {
 
   async #tearDown(undoing: Map<object, Undo>): Promise<void> {
     const errors: unknown[] = [];
-    for (let last = lastOf(undoing); last !== undefined; last = lastOf(undoing)) {
-      const [what, undo] = last;
-      undoing.delete(what);
+    const run = async (undo: Undo): Promise<void> => {
       try {
-        // One after the other: what was registered later may build on what was registered before.
-        await undo(); // oxlint-disable-line no-await-in-loop
+        await undo();
       } catch (error) {
         errors.push(error);
       }
+    };
+    for (let last = lastOf(undoing); last !== undefined; last = lastOf(undoing)) {
+      const [what, undo] = last;
+      undoing.delete(what);
+      // One after the other: what was registered later may build on what was registered before.
+      await run(undo); // oxlint-disable-line no-await-in-loop
     }
+    // oxlint-disable-next-line no-await-in-loop
+    for (const then of this.#afterEnd ?? []) await run(then);
     this.#entries?.clear();
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1)

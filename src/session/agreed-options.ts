@@ -54,8 +54,9 @@ export class AgreedOptions {
   }
 
   /**
-   * A part may ask for the level that the whole has; before the first statement the whole takes the part's level. It cannot
-   * have more access than the whole; one that only reads may join one that writes, as in Spring, and nothing is enforced.
+   * A part may ask for the level that the whole has; before the first statement a whole that nobody has asked a level for takes
+   * the part's. It cannot have more access than the whole; one that only reads may join one that writes, as in Spring, and
+   * nothing is enforced.
    *
    * @param running - the options of the transaction that runs; undefined while none does
    */
@@ -63,8 +64,15 @@ export class AgreedOptions {
     if (readOnly === false) refuseOther({ readOnly }, running ?? this.current);
     if (isolation === undefined) return;
     const asked = isolationLevel(isolation);
-    if (running === undefined) this.#forThisOne = { ...this.#forThisOne, isolation: asked };
-    else refuseOther({ isolation: asked }, running);
+    const ofWhole = running ?? this.#asked;
+    if (running !== undefined || ofWhole.isolation !== undefined) refuseOther({ isolation: asked }, ofWhole);
+    else this.#forThisOne = { ...this.#forThisOne, isolation: asked };
+  }
+
+  /** The level that somebody has asked for, for this transaction or the whole unit of work; what holds by default is none. */
+  get #asked(): TransactionOptions {
+    const isolation = this.#forThisOne.isolation ?? optionsOf(this.sources.scope).isolation;
+    return { isolation };
   }
 }
 

@@ -1,7 +1,7 @@
 /** What was done so far is ended, and the work goes on: an answer is about to leave, and is read for as long as its reader likes. */
 import { type CommitAllOptions, commitAll } from './commit-all.js';
 import { settleSoFar } from './end-of-transaction.js';
-import type { CurrentTransactions } from './unstored-work.js';
+import type { UsedTransactions } from './unstored-work.js';
 
 export interface SoFarOptions extends Pick<CommitAllOptions, 'stores'> {
   readonly outcome: 'commit' | 'rollback';
@@ -14,7 +14,7 @@ export interface SoFarOptions extends Pick<CommitAllOptions, 'stores'> {
  * answer, and then one transaction lasts until they have been read.
  */
 export async function commitSoFar(
-  current: CurrentTransactions,
+  current: UsedTransactions,
   { outcome, settleTimeoutMs, stores }: SoFarOptions,
 ): Promise<void> {
   const transactions = current();

@@ -1,15 +1,16 @@
 /** The end of one session's transaction: what it was asked for is waited for, what is open is rolled back. */
 import { withDeadline } from '../engine/index.js';
 import { CommitOutcomeUnknownError, ScopeAbortedError, UnfinishedWorkError } from '../errors.js';
-import { runWithScope } from '../scope/index.js';
+import { runWithScope, type Scope } from '../scope/index.js';
 import type { Transaction } from './transaction.js';
 
-/** Ends a session for good: waits for what it was asked for, rolls back what is open. */
-export async function endTransaction(transaction: Transaction): Promise<void> {
+/** Ends a session of `scope` for good: waits for what it was asked for, rolls back what is open. */
+export async function endTransaction(transaction: Transaction, scope: Scope): Promise<void> {
   try {
     if (!transaction.state.isEnded) await endOpen(transaction);
   } finally {
-    await tellHooks(transaction);
+    // When no database has a connection for it any more.
+    if (transaction.startedHooks !== undefined) scope.afterEnd(() => tellHooks(transaction));
   }
 }
 
@@ -32,7 +33,7 @@ async function endOpen(transaction: Transaction): Promise<void> {
 const FORGOTTEN =
   'writes were rolled back, for the unit of work was opened by another scoped session, which commits its own session only.';
 
-/** Outside of the unit of work, which has ended; its connection is back. */
+/** Outside of the unit of work, which has ended; its connections are back. */
 async function tellHooks({ startedHooks, state }: Transaction): Promise<void> {
   if (startedHooks === undefined) return;
   startedHooks.ended(state.fate);

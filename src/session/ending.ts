@@ -6,7 +6,7 @@ import { commitSoFar } from './commit-so-far.js';
 import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js';
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
-import type { SessionBase } from './session.js';
+import { type SessionSource, UNWATCHED, type Watch } from './ending-watch.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
 import { ownTransactionsOf } from './together.js';
@@ -23,20 +23,8 @@ export interface EndingOptions {
   readonly warnOnce?: Warn;
 }
 
-/** Whoever has the sessions of the running code's scope. */
-export interface SessionSource {
-  readonly registry: { has(): boolean; get(): SessionBase };
-}
-
 /** Knows the units of work that have not ended yet. */
-export interface EndingWatch {
-  /** Returns what takes it off again. */
-  begun(ending: Ending): () => void;
-  /** One less. */
-  ended(): void;
-}
-
-const UNWATCHED: EndingWatch = { begun: () => () => undefined, ended: () => undefined };
+export type EndingWatch = Watch<Ending>;
 
 export class Ending {
   #ending: Promise<void> | undefined;
@@ -182,13 +170,6 @@ export class Ending {
       .flatMap(({ registry }) => ownTransactionsOf(registry.get()));
   }
 
-  /** Also those that a hook has used first, while the end was under way. */
-  #seal(): readonly Transaction[] {
-    const transactions = this.#transactions;
-    for (const { state } of transactions) state.seal();
-    return (this.#underWay = transactions);
-  }
-
   async #end(completion: Completion): Promise<void> {
     this.#limitEnd();
     const transactions = this.#transactions;
@@ -228,8 +209,18 @@ export class Ending {
     this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
   }
 
+  /** Of what was used until now; what hooks use is a part of it. */
+  #seal(): readonly Transaction[] {
+    this.#underWay = this.#transactions;
+    for (const { state } of this.#underWay) state.seal();
+    return this.#underWay;
+  }
+
   async #finish(transactions: readonly Transaction[], completion: Completion): Promise<void> {
     const isCommit = this.#decide(completion) === 'commit';
+    // Nobody has caught it, and what it means for the whole was decided.
+    if (isCommit && completion.kind === 'error')
+      transactions.forEach((one) => one.state.forgive(completion.error));
     // What is undone anyway is not waited for longer than what is on its way already.
     if (!isCommit) this.#seal();
     const { settleTimeoutMs } = this.options;

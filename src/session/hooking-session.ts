@@ -27,5 +27,6 @@ function register(session: SessionCore, moment: HookMoment, hook: Hook): void {
   requireFunction(hook, `The argument of ${moment}`);
   const transaction = transactionOf(session);
   transaction.refuseAfterEnd();
-  transaction.hooks.add(moment, hook, transaction.nested.depthHere);
+  transaction.turns.refuseClosedBlock();
+  transaction.hooks.add(moment, hook, transaction.nested.depthOf(transaction.nested.around));
 }

@@ -73,5 +73,5 @@ export {
 export { type SessionPlace, SessionsOfScopes, type WorkHost } from './session-places.js';
 export { PROPAGATIONS, propagation, type Propagation } from './propagation.js';
 export { TRANSACTIONAL_RULES, type TransactionalOptions } from './transactional.js';
-export { TransactionHooks } from './transaction-hooks.js';
+export { type Hook, type HookMoment, TransactionHooks } from './transaction-hooks.js';
 export { StatementResult } from './statement-result.js';

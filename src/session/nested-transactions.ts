@@ -48,21 +48,25 @@ export class NestedTransactions implements NestedWork {
     return this.#open.length;
   }
 
-  /** The number of the savepoint that the running code is behind; 0 where there is none. */
-  get depthHere(): number {
-    const savepoint = this.transaction.block.savepointAround;
-    return savepoint === undefined ? 0 : this.#numberOf(savepoint);
+  /** The savepoint that the running code is behind. */
+  get around(): Savepoint | undefined {
+    return this.transaction.block.savepointAround;
+  }
+
+  /** The number of a savepoint; 0, the whole, where there is none or it has ended. */
+  depthOf(savepoint: Savepoint | undefined): number {
+    return savepoint === undefined ? 0 : this.#open.indexOf(savepoint) + 1;
   }
 
   /** Stores what is not stored yet; throws where the savepoint (left out: the one around the code) could not be kept. */
-  async prepareRelease(savepoint = this.transaction.block.savepointAround): Promise<void> {
+  async prepareRelease(savepoint = this.around): Promise<void> {
     if (savepoint !== undefined) await this.transaction.inTurn(() => this.#prepareRelease(savepoint));
   }
 
   async #prepareRelease(savepoint: Savepoint): Promise<void> {
     const { objects, state } = this.transaction;
     state.refuseSpoilt();
-    state.refuseFailedInside(this.#numberOf(savepoint));
+    state.refuseFailedInside(this.depthOf(savepoint));
     await objects.flushInTurn();
   }
 
@@ -189,7 +193,7 @@ export class NestedTransactions implements NestedWork {
   }
 
   async #release(savepoint: Savepoint): Promise<void> {
-    const number = this.#numberOf(savepoint);
+    const number = this.depthOf(savepoint);
     await this.#prepareRelease(savepoint);
     await this.transaction.send(`RELEASE SAVEPOINT ${savepoint.name}`);
     this.transaction.objects.released(number);
@@ -200,7 +204,7 @@ export class NestedTransactions implements NestedWork {
   /** Where the server has lost the whole transaction there is no savepoint to go back to. */
   async #rollBack(savepoint: Savepoint): Promise<void> {
     const { state } = this.transaction;
-    const number = this.#numberOf(savepoint);
+    const number = this.depthOf(savepoint);
     const canRollBack = number > 0 && state.canRollBackTo(number);
     this.#close(savepoint);
     if (!canRollBack) return;
@@ -229,10 +233,6 @@ export class NestedTransactions implements NestedWork {
       );
       throw error;
     }
-  }
-
-  #numberOf(savepoint: Savepoint): number {
-    return this.#open.indexOf(savepoint) + 1;
   }
 
   /** A savepoint ends together with everything opened after it. */

@@ -20,8 +20,11 @@ export class PendingWork {
   /**
    * Runs what a public method returns a promise of. Its caller waits for it, unless the unit of work is ending: then the
    * end tells of its failure, and Node need not.
+   *
+   * @param isEnding - it is a part of the end, which waits for whoever asks
    */
-  promised<T>(work: () => Promise<T>): Promise<T> {
+  promised<T>(work: () => Promise<T>, isEnding = false): Promise<T> {
+    if (isEnding) return work();
     const promise = work().finally(() => this.#promised.delete(promise));
     if (this.#isSettling) promise.catch(() => undefined);
     else this.#promised.add(promise);
@@ -35,9 +38,9 @@ export class PendingWork {
     done.then(forget, forget);
   }
 
-  failed(error: unknown): void {
+  failed(error: unknown, isEnding = false): void {
     noteFailure(error);
-    if (this.#isSettling) this.#failedUnseen ??= { error };
+    if (this.#isSettling && !isEnding) this.#failedUnseen ??= { error };
   }
 
   /** From now on the end waits, and tells of what fails. */

@@ -8,6 +8,12 @@ const FAILURES_OF_SESSIONS = new WeakSet<object>();
 /** Longer chains of causes are nobody's intention. */
 const MOST_CAUSES = 10;
 
+/** Of errors that say of another one what it has led to. */
+const TELLS_OF_CAUSE: ReadonlySet<string> = new Set([
+  'SS_ERR_PENDING_ROLLBACK',
+  'SS_ERR_UNEXPECTED_ROLLBACK',
+]);
+
 interface ErrorLike {
   readonly outcome?: unknown;
   readonly cause?: unknown;
@@ -39,7 +45,7 @@ export function isRetryable(error: unknown): boolean {
 
 function isUndone(error: unknown, depth = 0): boolean {
   if (!isErrorLike(error) || depth > MOST_CAUSES) return false;
-  if (error instanceof ScopedSessionError && error.code !== 'SS_ERR_PENDING_ROLLBACK') return error.retryable;
+  if (error instanceof ScopedSessionError && !TELLS_OF_CAUSE.has(error.code)) return error.retryable;
   if (isOfDatabase(error) && classifyFailure(error).retryable) return true;
   return isUndone(error.cause, depth + 1);
 }

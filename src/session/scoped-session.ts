@@ -165,7 +165,7 @@ export class ScopedSession extends PassedOn {
    * @returns what `fn` returns; where it has opened a unit of work, after the COMMIT
    * @throws what `fn` throws. A part that has joined and fails makes the whole fail: where the error is caught, the end of the
    *   unit of work throws `SS_ERR_UNEXPECTED_ROLLBACK`. `SS_ERR_PROPAGATION`, `SS_ERR_CONFLICTING_TRANSACTION_OPTIONS` where
-   *   it asks for another isolation than the transaction that runs has, `SS_ERR_SELF_DEADLOCK`, `SS_ERR_INVALID_OPTION`
+   *   it asks for another isolation than the transaction that runs has, or was asked for, `SS_ERR_SELF_DEADLOCK`, `SS_ERR_INVALID_OPTION`
    *
    * @example
    * ```ts

@@ -85,10 +85,11 @@ export class SessionCore {
         .concat(own)
         .toSorted((one, another) => one.endTime - another.endTime);
     };
-    promised = (session, work) =>
-      session.#binding === undefined
-        ? work()
-        : session.#bound.pending.promised(session.#binding.recorder.asking(work));
+    promised = (session, work) => {
+      if (session.#binding === undefined) return work();
+      const { block, pending } = session.#bound;
+      return pending.promised(session.#binding.recorder.asking(work), block.isEnding);
+    };
   }
 
   get #bound(): Transaction {

@@ -3,7 +3,8 @@ import type { Outcome } from '../errors.js';
 
 /**
  * What is to happen together with the end of the session's transaction. Hooks belong to the transaction that runs, or to the
- * next one where none does; they are called once, one after the other in the order of their registration, and awaited.
+ * next one where none does; they are called once, one after the other in the order of their registration, and awaited, but no
+ * longer than the unit of work may take.
  *
  * A hook that is registered behind a savepoint shares its fate: when the savepoint is rolled back its `afterRollback` and
  * `afterCompletion` are called then, and the others never. As TransactionSynchronization of Spring and on_commit of Django.
@@ -14,10 +15,12 @@ import type { Outcome } from '../errors.js';
  */
 export interface SessionHooks {
   /**
-   * Calls `hook` before COMMIT is sent, after a flush; what it changes is flushed too. What it throws prevents the COMMIT and
-   * is thrown.
+   * Calls `hook` before COMMIT is sent, after a flush; what it changes is flushed too, except at the end of a GET, which
+   * stores nothing by itself. It may use the sessions of all databases. What it throws prevents the COMMIT and is thrown; where
+   * the error is caught, only `rollback()` mends that.
    *
-   * @throws `SS_ERR_SESSION_CLOSED` after the end of the unit of work, `SS_ERR_INVALID_OPTION` for anything else than a function
+   * @throws `SS_ERR_SESSION_CLOSED` after the end of the unit of work, `SS_ERR_TRANSACTION_CLOSED` in a savepoint's block that
+   *   has returned, `SS_ERR_INVALID_OPTION` for anything else than a function
    */
   beforeCommit(hook: () => Promise<void> | void): void;
   /**

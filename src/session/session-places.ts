@@ -1,5 +1,5 @@
 /** Where a scoped session keeps its sessions: in scopes, which end them, or under keys of the application's own. */
-import { IllegalStateChangeError, suppress } from '../errors.js';
+import { IllegalStateChangeError, InvalidOptionError, suppress } from '../errors.js';
 import {
   AsyncLocalRegistry,
   currentScope,
@@ -9,13 +9,14 @@ import {
   ScopedRegistry,
 } from '../scope/index.js';
 import { endTransaction } from './end-of-transaction.js';
-import { Ending, type EndingWatch, type SessionSource } from './ending.js';
+import { Ending, type EndingWatch } from './ending.js';
+import type { SessionSource } from './ending-watch.js';
 import type { Counted } from './retry.js';
 import { CLIENT_FOR_MS, configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { commitsOf, type SessionBase } from './session.js';
-import { startedTransactionOf } from './session-core.js';
+import { startedTransactionOf, transactionOf } from './session-core.js';
 import type { Transaction } from './transaction.js';
 
 export type Work<T> = (session: SessionBase) => Promise<T> | T;
@@ -42,6 +43,8 @@ export interface SessionPlace {
   sessionOf(scope: Scope): SessionBase | undefined;
   /** Whether the running code is in a unit of work, also in one that has ended. */
   isInside(): boolean;
+  /** The transaction that parts take part in; undefined where there is none behind the session. */
+  transaction(): Transaction | undefined;
   /** Runs `work` outside of every unit of work. */
   outside<T>(work: () => Promise<T> | T): Promise<T>;
 }
@@ -57,10 +60,16 @@ export interface WorkHost extends EndingWatch {
 /** One session per scope; the end of the scope is the end of the session. */
 export class SessionsOfScopes implements SessionPlace {
   readonly registry = new AsyncLocalRegistry(() => this.create());
+
   constructor(
     private readonly factory: SessionFactory,
     private readonly host?: WorkHost,
   ) {}
+
+  /** Whose units of work commit what is done here. */
+  get #owner(): object {
+    return this.host?.owner ?? this;
+  }
 
   create(options?: SessionOptions): SessionBase {
     const scope = currentScope();
@@ -68,7 +77,7 @@ export class SessionsOfScopes implements SessionPlace {
     if (refusal !== undefined) throw refusal;
     if (scope === undefined) return this.factory.create(options);
     const enlist = (transaction: Transaction): void => {
-      scope.atEnd(() => endTransaction(transaction), transaction);
+      scope.atEnd(() => endTransaction(transaction, scope), transaction);
     };
     return this.factory.createIn(scope, enlist, options);
   }
@@ -84,7 +93,7 @@ export class SessionsOfScopes implements SessionPlace {
 
   async run<T>(work: Work<T>, { label, counted, client, ...own }: WorkOptions): Promise<T> {
     const { host } = this;
-    const scope = new Scope({ label, parent: currentScope(), ...(host && { owner: host.owner }) });
+    const scope = new Scope({ label, parent: currentScope(), owner: this.#owner });
     configureScope(scope, own);
     if (client !== undefined) scope.client = { key: client, forMs: CLIENT_FOR_MS };
     counted?.(scope);
@@ -112,8 +121,14 @@ export class SessionsOfScopes implements SessionPlace {
     return scope.entries.get(this.registry) as SessionBase | undefined;
   }
 
+  /** A unit of work of somebody else would not commit what is done in it; `runInScope` has opened one for everybody. */
   isInside(): boolean {
-    return currentScope() !== undefined;
+    const scope = currentScope();
+    return scope !== undefined && (scope.owner === undefined || scope.owner === this.#owner);
+  }
+
+  transaction(): Transaction {
+    return transactionOf(this.registry.get());
   }
 
   async outside<T>(work: () => Promise<T> | T): Promise<T> {
@@ -124,6 +139,8 @@ export class SessionsOfScopes implements SessionPlace {
 /** One session per key; it stays until `remove()`, whatever scope the code is in. */
 export class SessionsOfKeys implements SessionPlace {
   readonly registry: ScopedRegistry<SessionBase>;
+  /** Sessions whose unit of work is open. */
+  readonly #working = new WeakSet<SessionBase>();
 
   constructor(
     private readonly factory: SessionFactory,
@@ -141,7 +158,8 @@ export class SessionsOfKeys implements SessionPlace {
   }
 
   /** The key's session, committed and removed: what runs under the same key meanwhile takes part. */
-  async run<T>(work: Work<T>, { counted }: WorkOptions): Promise<T> {
+  async run<T>(work: Work<T>, { counted, ...asked }: WorkOptions): Promise<T> {
+    refuseOfScopes(asked);
     const session = this.registry.get();
     // What the key had begun before is undone with the work, and cannot be run again; nor is another session's seen.
     let isWhole = startedTransactionOf(session)?.isConnected !== true;
@@ -151,7 +169,9 @@ export class SessionsOfKeys implements SessionPlace {
         return isWhole ? own.commits : 1;
       },
     });
+    this.#working.add(session);
     try {
+      await begin(session, asked);
       const result = await work(session);
       await session.commit();
       return result;
@@ -160,6 +180,7 @@ export class SessionsOfKeys implements SessionPlace {
       await session.rollback().catch((later: unknown) => suppress(error, later));
       throw error;
     } finally {
+      this.#working.delete(session);
       this.registry.clear();
     }
   }
@@ -174,9 +195,15 @@ export class SessionsOfKeys implements SessionPlace {
     return undefined;
   }
 
-  /** A key has no beginning and no end: what counts is whether something was begun. */
+  /** Without `run` a key has no beginning and no end: then what counts is whether something was begun. */
   isInside(): boolean {
-    return this.registry.has() && this.registry.get().inTransaction();
+    if (!this.registry.has()) return false;
+    const session = this.registry.get();
+    return this.#working.has(session) || session.inTransaction();
+  }
+
+  transaction(): Transaction {
+    return transactionOf(this.registry.get());
   }
 
   async outside<T>(work: () => Promise<T> | T): Promise<T> {
@@ -185,6 +212,22 @@ export class SessionsOfKeys implements SessionPlace {
       `A scoped session with a scope function of its own cannot leave its unit of work ${SAME_KEY}`,
     );
   }
+}
+
+/** What a session that was there before the work cannot take from it. */
+function refuseOfScopes({ label, isolation: _isolation, readOnly: _readOnly, ...others }: WorkOptions): void {
+  const given = Object.entries(others).find(([, value]) => value !== undefined);
+  if (given === undefined) return;
+  throw new InvalidOptionError(
+    `${label} was given ${given[0]}, which is for units of work of scopes; this scoped session has a scope function of its own.`,
+  );
+}
+
+/** With the options of the work, where it has any. */
+async function begin(session: SessionBase, { isolation, readOnly }: WorkOptions): Promise<void> {
+  const asked = { ...(isolation && { isolation }), ...(readOnly !== undefined && { readOnly }) };
+  if (session.inTransaction()) transactionOf(session).agree(asked);
+  else if (Object.keys(asked).length > 0) await session.begin(asked);
 }
 
 const SAME_KEY =

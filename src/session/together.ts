@@ -10,7 +10,7 @@ import {
   transactionOf,
 } from './session-core.js';
 import type { Transaction } from './transaction.js';
-import { type CurrentTransactions, prepareAll } from './unstored-work.js';
+import { type UsedTransactions, prepareAll } from './unstored-work.js';
 
 /** Of the session and those that were used through it, in the order of their commits. */
 export function transactionsOf(session: SessionCore): readonly Transaction[] {
@@ -27,7 +27,7 @@ function startedOf(sessions: readonly SessionCore[]): readonly Transaction[] {
 }
 
 /** Everything is flushed before the first is committed; where one is refused, the others are rolled back. */
-export async function commitTogether(current: CurrentTransactions): Promise<void> {
+export async function commitTogether(current: UsedTransactions): Promise<void> {
   for (const { state } of current()) state.refuseCommit();
   try {
     await prepareAll(current, true);
@@ -47,7 +47,7 @@ export async function commitTogether(current: CurrentTransactions): Promise<void
 }
 
 /** The first phase of all of them; where one is refused, the others are rolled back. */
-export async function prepareTogether(current: CurrentTransactions): Promise<void> {
+export async function prepareTogether(current: UsedTransactions): Promise<void> {
   for (const { nested, settings } of current()) {
     if (settings.twoPhase !== true || nested.depth > 0) throw new IllegalStateChangeError(NOT_TWO_PHASE);
   }
@@ -101,7 +101,7 @@ export async function nestTogether<T>(session: SessionCore, work: () => Promise<
   const released: { readonly transaction: Transaction; readonly depth: number }[] = [];
   const behindAll = around.reduceRight<() => Promise<T>>(
     (inner, transaction) => async () => {
-      const depth = transaction.nested.depthHere;
+      const depth = transaction.nested.depthOf(transaction.nested.around);
       const result = await transaction.nested.run(inner);
       released.push({ transaction, depth });
       return result;

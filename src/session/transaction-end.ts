@@ -142,7 +142,13 @@ export class TransactionEnd {
     // What was flushed may have been the first that somebody is to be told of.
     const { startedHooks } = this.transaction;
     if (startedHooks === undefined) return;
-    await startedHooks.beforeCommit();
+    try {
+      await startedHooks.beforeCommit();
+    } catch (error) {
+      // It is not asked again, so that whoever catches the error must not commit without it.
+      state.failedInside(error, 0);
+      throw error;
+    }
     if (flushes) await this.#flushAll();
   }
 

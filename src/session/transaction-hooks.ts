@@ -13,7 +13,7 @@ interface Registered {
   readonly moment: HookMoment;
   readonly call: Hook;
   /** The number of the savepoint that it was registered behind; 0 is the whole. */
-  readonly depth: number;
+  depth: number;
 }
 
 /** Each outcome's hooks, in the order in which they are called. */
@@ -27,7 +27,7 @@ const CALLED: Readonly<Record<Outcome, readonly HookMoment[]>> = {
 const MOST_ROUNDS = 100;
 
 export class TransactionHooks {
-  #registered: readonly Registered[] = [];
+  #registered: Registered[] = [];
   /** What was decided, and not told yet. */
   #decided: { readonly outcome: Outcome; readonly hooks: readonly Registered[] }[] = [];
 
@@ -37,7 +37,7 @@ export class TransactionHooks {
   constructor(private readonly transaction: { readonly label: string; readonly warn: Warn }) {}
 
   add(moment: HookMoment, call: Hook, depth: number): void {
-    this.#registered = [...this.#registered, { moment, call, depth }];
+    this.#registered.push({ moment, call, depth });
   }
 
   /** Calls those of this moment, and what they register in turn. What one throws is thrown: it prevents the COMMIT. */
@@ -65,9 +65,7 @@ export class TransactionHooks {
 
   /** The savepoint number `number` is kept: what is behind it shares the fate of what is around it. */
   released(number: number): void {
-    this.#registered = this.#registered.map((one) =>
-      one.depth < number ? one : { ...one, depth: number - 1 },
-    );
+    for (const hook of this.#registered) hook.depth = Math.min(hook.depth, number - 1);
   }
 
   /** The savepoint number `number` was undone, and what is behind it. */

@@ -132,12 +132,17 @@ export class TransactionState {
       this.#failedInside = { error, depth };
   }
 
+  /** Whoever decides for the whole knows of this failure, and keeps the whole. */
+  forgive(error: unknown): void {
+    if (this.#failedInside?.error === error) this.#failedInside = undefined;
+  }
+
   /** @param depth - of the savepoint that is to be kept; what failed outside of it is not its concern */
   refuseFailedInside(depth: number): void {
     if (this.#failedInside === undefined || this.#failedInside.depth < depth) return;
     throw new UnexpectedRollbackError(
-      `${this.label} was to be committed, but a part that had joined its transaction had failed, and the error was caught: ` +
-        "it was rolled back. Let the error pass, or give the part a savepoint of its own (propagation 'NESTED').",
+      `${this.label} was to be committed, but a part that had joined its transaction, or a hook of beforeCommit, had failed, ` +
+        "and the error was caught: it was rolled back. Let the error pass, or give the part a savepoint of its own (propagation 'NESTED').",
       { cause: this.#failedInside.error, outcome: 'rolledBack' },
     );
   }

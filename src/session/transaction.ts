@@ -218,7 +218,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   }
 
   undoFlush(error: unknown): Promise<void> {
-    this.pending.failed(error);
+    this.pending.failed(error, this.block.isEnding);
     return this.end.undoFlush(error);
   }
 

@@ -4,7 +4,6 @@ import { PropagationError } from '../errors.js';
 import { propagation, type Propagation, wayOf } from './propagation.js';
 import { type RetryOptions, retryRule, withRetry } from './retry.js';
 import { SCOPE_RULES, type ScopeOptions } from './scope-options.js';
-import { transactionOf } from './session-core.js';
 import type { SessionPlace, WorkOptions } from './session-places.js';
 import type { SessionBase } from './session.js';
 
@@ -49,9 +48,9 @@ export async function transactional<T>(
   const isInside = place.isInside();
   switch (wayOf(asked, isInside)) {
     case 'join':
-      return join(place.registry.get(), work, own);
+      return join(place, work, own);
     case 'savepoint':
-      return nest(place.registry.get(), work, own);
+      return nest(place, work, own);
     case 'open': {
       const options: WorkOptions = { ...own, label };
       const open = isInside ? 'independently' : 'run';
@@ -68,28 +67,33 @@ type Wanted = Pick<TransactionalOptions, 'isolation' | 'readOnly'>;
 
 /** Its failure is the whole's, whoever catches the error: half of it may be done. */
 async function join<T>(
-  session: SessionBase,
+  place: SessionPlace,
   work: (session: SessionBase) => Promise<T> | T,
   wanted: Wanted,
 ): Promise<T> {
-  const transaction = transactionOf(session);
+  const session = place.registry.get();
+  const transaction = place.transaction();
+  if (transaction === undefined) return work(session);
   transaction.refuseAfterEnd();
   transaction.agree(wanted);
-  const depth = transaction.nested.depthHere;
+  const { nested, state } = transaction;
+  const { around } = nested;
   try {
     return await work(session);
   } catch (error) {
-    transaction.state.failedInside(error, depth);
+    // Where the savepoint was kept meanwhile, half of the part is the whole's.
+    state.failedInside(error, nested.depthOf(around));
     throw error;
   }
 }
 
 async function nest<T>(
-  session: SessionBase,
+  place: SessionPlace,
   work: (session: SessionBase) => Promise<T> | T,
   wanted: Wanted,
 ): Promise<T> {
-  transactionOf(session).agree(wanted);
+  const session = place.registry.get();
+  place.transaction()?.agree(wanted);
   return session.beginNested(async () => work(session));
 }
 

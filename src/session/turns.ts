@@ -39,6 +39,7 @@ export class Turns {
   }
 
   async admit<T>(use: () => Promise<T>): Promise<T> {
+    const { block } = this;
     const queue = this.#openQueue();
     // A turn that is free is taken without waiting: most statements are awaited one by one.
     const turn = queue.enter();
@@ -47,7 +48,7 @@ export class Turns {
       this.state.enter();
       return await use();
     } catch (error) {
-      this.pending.failed(error);
+      this.pending.failed(error, block.isEnding);
       throw error;
     } finally {
       queue.leave();
@@ -67,11 +68,6 @@ export class Turns {
       await block.queue.idle();
       block.isOpen = false;
     }
-  }
-
-  /** Where the end has begun, what `work` sends is a part of it too. */
-  duringEnd<T>(work: () => Promise<T>): Promise<T> {
-    return this.state.isSealed ? this.inBlock(new WorkBlock('ending', this.#root), work) : work();
   }
 
   /**
@@ -102,14 +98,29 @@ export class Turns {
     throw new IllegalStateChangeError(`${name} can't be called here; ${inProgress} is already in progress.`);
   }
 
+  /** Runs `work` as a part of the end, in turn with everything else. */
+  async inEnd<T>(work: () => Promise<T>): Promise<T> {
+    const ending = new WorkBlock('ending', this.#root, undefined, this.#root.queue);
+    try {
+      return await runInFrame(this.transaction, ending, work);
+    } finally {
+      ending.isOpen = false;
+    }
+  }
+
   endHandles(): void {
     this.#root.endAll();
+  }
+
+  /** Throws `SS_ERR_TRANSACTION_CLOSED` in code that outlived its part of the work. */
+  refuseClosedBlock(): void {
+    if (!this.block.isOpen) throw new TransactionClosedError(BLOCK_CLOSED);
   }
 
   #openQueue(): StatementQueue {
     const { block } = this;
     this.state.refuseAfterEnd(block.isEnding);
-    if (!block.isOpen) throw new TransactionClosedError(BLOCK_CLOSED);
+    this.refuseClosedBlock();
     return block.queue;
   }
 }

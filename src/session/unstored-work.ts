@@ -2,27 +2,32 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
-/** Those that there are now: a hook may use another database for the first time. */
-export type CurrentTransactions = () => readonly Transaction[];
+/** Those that were used until now; hooks may use further ones. */
+export type UsedTransactions = () => readonly Transaction[];
 
-/** Of all databases, before the first is committed: hooks are asked, which may use each of them, and everything is stored. */
-export async function prepareAll(current: CurrentTransactions, flushes: boolean): Promise<void> {
-  const prepared: Transaction[] = [];
-  const findNext = (): Transaction | undefined => current().find((one) => !prepared.includes(one));
-  for (let next = findNext(); next !== undefined; next = findNext()) {
-    const one = next;
-    prepared.push(one);
-    const prepare = current()
-      .filter((other) => other !== one)
-      .reduce<() => Promise<void>>(
-        (inner, { turns }) =>
-          () =>
-            turns.duringEnd(inner),
-        () => one.prepare(flushes),
-      );
+/**
+ * Of all databases, before the first is committed: hooks are asked, and everything is stored. They may use all the sessions of
+ * the unit of work, also such as nobody has used before.
+ */
+export async function prepareAll(used: UsedTransactions, flushes: boolean): Promise<void> {
+  let prepared = 0;
+  for (let transactions = used(); transactions.length > prepared; transactions = used()) {
+    const current = transactions;
+    const prepare = (): Promise<void> => prepareEach(current, flushes);
+    prepared = current.length;
     // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
-    await prepare();
+    await (prepared > 1 ? inEndOf(transactions, prepare) : prepare());
   }
+}
+
+async function prepareEach(transactions: readonly Transaction[], flushes: boolean): Promise<void> {
+  // oxlint-disable-next-line no-await-in-loop
+  for (const transaction of transactions) await transaction.prepare(flushes);
+}
+
+/** A transaction's own end lets only its own hooks in. */
+function inEndOf([first, ...others]: readonly Transaction[], work: () => Promise<void>): Promise<void> {
+  return first === undefined ? work() : first.turns.inEnd(() => inEndOf(others, work));
 }
 
 /** A GET that changes what it shows must not change what is stored. */

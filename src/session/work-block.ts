@@ -11,7 +11,6 @@ export const BLOCK_NAMES = {
 } as const;
 
 export class WorkBlock {
-  readonly queue = new StatementQueue();
   /** Savepoints opened as handles in this block, outermost first. */
   #handles: Savepoint[] | undefined;
   isOpen = true;
@@ -20,11 +19,13 @@ export class WorkBlock {
    * @param kind - `ending` may still send when the session is sealed for everybody else
    * @param around - the block that waits for this one
    * @param savepoint - the one that it is the block of
+   * @param queue - the turn order
    */
   constructor(
     readonly kind: keyof typeof BLOCK_NAMES,
     readonly around?: WorkBlock,
     readonly savepoint?: Savepoint,
+    readonly queue = new StatementQueue(),
   ) {}
 
   /** A part of the end, which may still send. */

@@ -42,6 +42,11 @@ export class FakePlace implements SessionPlace {
     return this.session.inTransaction();
   }
 
+  /** Nothing can be lost, or conflict. */
+  transaction(): undefined {
+    return undefined;
+  }
+
   async outside<T>(work: () => Promise<T> | T): Promise<T> {
     return work();
   }

@@ -1,11 +1,13 @@
 /** `fakeSession`: a session without a database, for unit tests of services. */
 import type { ObjectLiteral } from 'typeorm';
-import { InvalidOptionError, type Outcome } from '../errors.js';
+import { InvalidOptionError, type Outcome, requireFunction } from '../errors.js';
 import { FakeObjectSession } from './fake-object-session.js';
 import { type FakeObjectsOptions, unknown } from './fake-objects.js';
 import { FakePlace } from './fake-place.js';
 import {
   type EntityClass,
+  type Hook,
+  type HookMoment,
   type SessionQuery,
   ScopedSession,
   type SessionBase,
@@ -86,6 +88,7 @@ class FakeSession extends FakeObjectSession {
     warn: (message) => process.emitWarning(message),
   });
   #hasBegun = false;
+  #savepoints = 0;
 
   constructor(answer: FakeAnswers, note: (event: FakeEvent) => void, options: FakeObjectsOptions) {
     super(options);
@@ -123,19 +126,24 @@ class FakeSession extends FakeObjectSession {
   }
 
   override beforeCommit(hook: () => Promise<void> | void): void {
-    this.#hooks.add('beforeCommit', hook, 0);
+    this.#register('beforeCommit', hook);
   }
 
   override afterCommit(hook: () => Promise<void> | void): void {
-    this.#hooks.add('afterCommit', hook, 0);
+    this.#register('afterCommit', hook);
   }
 
   override afterRollback(hook: () => Promise<void> | void): void {
-    this.#hooks.add('afterRollback', hook, 0);
+    this.#register('afterRollback', hook);
   }
 
   override afterCompletion(hook: (outcome: Outcome) => Promise<void> | void): void {
-    this.#hooks.add('afterCompletion', hook, 0);
+    this.#register('afterCompletion', hook);
+  }
+
+  #register(moment: HookMoment, hook: Hook): void {
+    requireFunction(hook, `The argument of ${moment}`);
+    this.#hooks.add(moment, hook, this.#savepoints);
   }
 
   override async close(): Promise<void> {
@@ -168,7 +176,18 @@ class FakeSession extends FakeObjectSession {
     if (fn === undefined)
       throw new InvalidOptionError('A fake session knows beginNested(fn) only, not the handle.');
     this.#note('beginNested');
-    return (await fn()) as never;
+    const number = (this.#savepoints += 1);
+    try {
+      const result = (await fn()) as never;
+      this.#hooks.released(number);
+      return result;
+    } catch (error) {
+      this.#hooks.rolledBackTo(number);
+      throw error;
+    } finally {
+      this.#savepoints = number - 1;
+      await this.#hooks.tell();
+    }
   }
 
   override async execute<Row>(

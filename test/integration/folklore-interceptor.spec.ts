@@ -64,7 +64,7 @@ class NotesController {
 }
 
 onEach(SERVERS, (database) => {
-  it('answers 200 and stores nothing, while ours stores before it answers', async () => {
+  it('5.H: answers 200 and stores nothing, while ours stores before it answers', async () => {
     const { http } = await startApp(database, {
       controllers: [NotesController],
       providers: [FolkloreInterceptor],

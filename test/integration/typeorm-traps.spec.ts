@@ -1,56 +1,15 @@
 /** Traps of plain TypeORM that lose data or connections: each is shown there first, and then its absence here. */
 import { createConnection } from 'mysql2/promise';
 import { PendingRollbackError, PoolTimeoutError } from 'nestjs-scoped-session';
-import type { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { isSqlite, onEach, SERVERS, type TestDatabase, useDatabase } from '../support/databases.js';
+import { onEach, SERVERS, type TestDatabase, useDatabase } from '../support/databases.js';
 import { Note } from '../support/note.js';
-import { kill, ours, plainDataSource, texts } from '../support/plain-and-ours.js';
-import { quiet } from '../support/quiet.js';
+import { hangs, onPlain } from '../support/on-plain.js';
+import { ours, texts } from '../support/plain-and-ours.js';
 import { StatementLog } from '../support/statement-log.js';
 import { signal, waitUntil } from '../support/wait-until.js';
 
-/** Whether `promise` is still open after every other task of this moment has had its turn, and a little more. */
-async function hangs(promise: Promise<unknown>): Promise<boolean> {
-  let isOpen = true;
-  void promise.then(
-    () => (isOpen = false),
-    () => (isOpen = false),
-  );
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  return isOpen;
-}
-
 const insert = (text: string): string => `INSERT INTO note (text) VALUES ('${text}')`;
-
-/** Runs `show` on plain TypeORM, and cuts all its connections afterwards: some of them are stuck, or not clean. */
-async function onPlain(
-  database: TestDatabase,
-  options: Record<string, unknown>,
-  show: (dataSource: DataSource) => Promise<void>,
-): Promise<void> {
-  const dataSource = await plainDataSource(database, options);
-  try {
-    await show(dataSource);
-  } finally {
-    await killAll(database);
-    // TypeORM's destroy() turns for ever round a PostgreSQL runner that was released before it had its connection.
-    Object.assign(dataSource.driver, { connectedQueryRunners: [] });
-    // A pool with a connection that never came back would never end.
-    void dataSource.destroy().catch(() => undefined);
-    quiet.drain();
-  }
-}
-
-async function killAll(database: TestDatabase): Promise<void> {
-  if (isSqlite(database.kind)) return;
-  const all =
-    database.kind === 'mariadb'
-      ? `SELECT id FROM information_schema.processlist WHERE user = '${database.user}'`
-      : `SELECT pid AS id FROM pg_stat_activity WHERE usename = '${database.user}'`;
-  const connections = await database.ask<{ id: number }>(all);
-  await Promise.all(connections.map(({ id }) => kill(database, id).catch(() => undefined)));
-}
 
 /** What others see: asked from another connection. */
 async function seen(database: TestDatabase): Promise<string[]> {
@@ -58,7 +17,7 @@ async function seen(database: TestDatabase): Promise<string[]> {
 }
 
 onEach(SERVERS, (database) => {
-  describe('a connection that goes back with an open transaction (typeorm#3919)', () => {
+  describe('5.A.3: a connection that goes back with an open transaction (typeorm#3919)', () => {
     it('on plain TypeORM: the next one who borrows it commits the abandoned row', () =>
       onPlain(database, { poolSize: 1 }, async (dataSource) => {
         const forgetful = dataSource.createQueryRunner();
@@ -79,7 +38,7 @@ onEach(SERVERS, (database) => {
     });
   });
 
-  describe('release() while the connection is still on its way', () => {
+  describe('5.A.2: release() while the connection is still on its way', () => {
     it('on plain TypeORM: the connection is lost for ever', () =>
       onPlain(database, { poolSize: 1 }, async (dataSource) => {
         const runner = dataSource.createQueryRunner();
@@ -99,7 +58,7 @@ onEach(SERVERS, (database) => {
     });
   });
 
-  describe('await using', () => {
+  describe('5.A.4: await using', () => {
     it('on plain TypeORM: a query runner commits although an error passes through', () =>
       onPlain(database, {}, async (dataSource) => {
         const work = async (): Promise<void> => {
@@ -132,7 +91,7 @@ onEach(SERVERS, (database) => {
     });
   });
 
-  describe('an exhausted pool', () => {
+  describe('5.A.7: an exhausted pool', () => {
     it('on plain TypeORM: everybody waits for ever', () =>
       onPlain(database, { poolSize: 1 }, async (dataSource) => {
         const holder = dataSource.createQueryRunner();
@@ -225,7 +184,7 @@ onEach(SERVERS, (database) => {
     });
   });
 
-  describe('a subscriber that fails after the commit', () => {
+  describe('5.A.8: a subscriber that fails after the commit', () => {
     const broken = {
       afterTransactionCommit: (): void => {
         throw new Error('the mail could not be sent');
@@ -269,7 +228,7 @@ onEach(SERVERS, (database) => {
 });
 
 onEach(['postgres'], (database) => {
-  describe('an error that was swallowed on PostgreSQL', () => {
+  describe('5.A.5, 5.D.3: an error that was swallowed on PostgreSQL', () => {
     const swallow = async (query: (sql: string) => Promise<unknown>): Promise<void> => {
       await query(insert('stored?'));
       await query('SELECT * FROM no_such_table').catch(() => undefined);
@@ -303,7 +262,7 @@ onEach(['postgres'], (database) => {
 });
 
 onEach(['mariadb'], (database) => {
-  describe('a deadlock that was swallowed', () => {
+  describe('5.A.6: a deadlock that was swallowed', () => {
     /** Another client takes b, then wants a; having changed more, it is not the victim. */
     async function opponent(): Promise<{ wantA(): Promise<unknown>; end(): Promise<void> }> {
       const {
@@ -379,7 +338,7 @@ onEach(['mariadb'], (database) => {
 });
 
 describe.each(['sqljs', 'better-sqlite3'] as const)(
-  '%s, where all share one connection (typeorm#307, typeorm#1884)',
+  '5.A.1: %s, where all share one connection (typeorm#307, typeorm#1884)',
   (kind) => {
     const database = useDatabase(kind);
 

@@ -1,82 +1,18 @@
-/** Hooks of one database that work in another one: what they store there is committed with the rest. */
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { getScopedSessionToken, ScopedSession, ScopedSessionModule } from 'nestjs-scoped-session';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { boot, withNotes } from '../support/boot.js';
+/** One session over several databases: what hooks and listeners add to another one, and what is told of it. */
+import { describe, expect, it } from 'vitest';
 import { bound } from '../support/bound.js';
 import { type Kind, useDatabase } from '../support/databases.js';
 import { Note, note } from '../support/note.js';
-import { texts } from '../support/plain-and-ours.js';
 import { Report, report } from '../support/reports.js';
 
 const PAIRS: readonly (readonly [Kind, Kind])[] = [
   ['sqljs', 'mariadb'],
   ['mariadb', 'mariadb'],
 ];
-const INSERT = "INSERT INTO note (text) VALUES ('by the hook')";
 
 describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
   const first = useDatabase(firstKind);
   const second = useDatabase(secondKind);
-
-  describe('of an application', () => {
-    let session: ScopedSession;
-    let ledger: ScopedSession;
-
-    beforeEach(async () => {
-      const { app } = await boot(first, {
-        imports: [
-          TypeOrmModule.forRoot(withNotes(first)),
-          TypeOrmModule.forRoot(withNotes(second, { name: 'ledger' })),
-          ScopedSessionModule.forRoot(),
-          ScopedSessionModule.forRoot({ name: 'ledger' }),
-        ],
-      });
-      session = app.get(ScopedSession);
-      ledger = app.get<ScopedSession>(getScopedSessionToken('ledger'));
-      second.watch({ dataSource: ledger.sessionFactory.engine!.dataSource });
-    });
-
-    const stored = async (): Promise<string[][]> =>
-      Promise.all([session, ledger].map(({ sessionFactory }) => texts(sessionFactory.engine!.dataSource)));
-
-    it('one that is used for the first time there is committed too', async () => {
-      await session.run(async () => {
-        await session.execute("INSERT INTO note (text) VALUES ('x')");
-        session.beforeCommit(async () => void (await ledger.execute(INSERT)));
-      });
-      expect(await stored()).toEqual([['x'], ['by the hook']]);
-    });
-
-    it('so is one that was used before', async () => {
-      await session.run(async () => {
-        await ledger.execute("INSERT INTO note (text) VALUES ('y')");
-        await session.execute("INSERT INTO note (text) VALUES ('x')");
-        session.beforeCommit(async () => void (await ledger.execute(INSERT)));
-      });
-      expect(await stored()).toEqual([['x'], ['y', 'by the hook']]);
-    });
-
-    it('so is the one before it in the order of the commits', async () => {
-      await session.run(async () => {
-        await session.execute("INSERT INTO note (text) VALUES ('x')");
-        ledger.beforeCommit(async () => void (await session.execute(INSERT)));
-      });
-      expect(await stored()).toEqual([['x', 'by the hook'], []]);
-    });
-
-    it('what such a hook throws undoes all of them', async () => {
-      const work = session.run(async () => {
-        await session.execute("INSERT INTO note (text) VALUES ('x')");
-        session.beforeCommit(async () => {
-          await ledger.execute(INSERT);
-          throw new Error('not like this');
-        });
-      });
-      await expect(work).rejects.toThrow('not like this');
-      expect(await stored()).toEqual([[], []]);
-    });
-  });
 
   it.each(['by a session of its own', 'by a unit of work', 'behind a commit by hand'] as const)(
     'objects of another database that a hook adds are committed: %s',
