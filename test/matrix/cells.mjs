@@ -37,7 +37,8 @@ const FLOOR = {
   '@nestjs/core': '11.0.0',
   '@nestjs/microservices': '11.0.0',
   '@nestjs/platform-express': '11.0.0',
-  '@nestjs/platform-fastify': '11.0.0',
+  // Before it, it accepted Nest 10 only.
+  '@nestjs/platform-fastify': '11.0.3',
   '@nestjs/typeorm': '11.0.0',
   typescript: '5.9.3',
   '@types/express': '5.0.6',
@@ -50,7 +51,7 @@ const FLOOR = {
 };
 
 const JEST = {
-  '@nestjs/testing': '11.1.29',
+  '@nestjs/testing': '11.2.6',
   '@types/jest': '30.0.0',
   jest: '30.5.2',
   'ts-jest': '29.4.15',
