@@ -8,7 +8,9 @@ const NEST = {
     '@nestjs/microservices': '11.2.6',
     '@nestjs/platform-express': '11.2.10',
     '@nestjs/platform-fastify': '11.2.8',
+    '@nestjs/platform-ws': '11.2.6',
     '@nestjs/typeorm': '11.0.3',
+    '@nestjs/websockets': '11.2.6',
     typescript: '5.9.3',
   },
   12: {
@@ -17,7 +19,9 @@ const NEST = {
     '@nestjs/microservices': '12.1.1',
     '@nestjs/platform-express': '12.5.1',
     '@nestjs/platform-fastify': '12.5.0',
+    '@nestjs/platform-ws': '12.1.1',
     '@nestjs/typeorm': '12.0.2',
+    '@nestjs/websockets': '12.1.1',
     typescript: '6.0.3',
   },
 };
@@ -25,13 +29,16 @@ const NEST = {
 const REST = {
   '@types/express': '5.0.6',
   '@types/node': '20.19.43',
+  '@types/ws': '8.18.2',
   mysql2: '3.24.5',
   'reflect-metadata': '0.2.2',
   rxjs: '7.8.2',
   'sql.js': '1.16.0',
+  ws: '8.23.0',
 };
 
-/** The lowest version of every range in package.json. */
+/** The lowest versions of the ranges in package.json, and of `engines`; those of pg and better-sqlite3 are not tested. */
+const FLOOR_NODE = ['20.19.0', '22.13.0', '24.11.0'];
 const FLOOR = {
   '@nestjs/common': '11.0.0',
   '@nestjs/core': '11.0.0',
@@ -39,14 +46,19 @@ const FLOOR = {
   '@nestjs/platform-express': '11.0.0',
   // Before it, it accepted Nest 10 only.
   '@nestjs/platform-fastify': '11.0.3',
+  '@nestjs/platform-ws': '11.0.5',
   '@nestjs/typeorm': '11.0.0',
+  '@nestjs/websockets': '11.0.0',
   typescript: '5.9.3',
   '@types/express': '5.0.6',
   '@types/node': '20.19.43',
+  '@types/ws': '8.18.2',
   mysql2: '3.9.8',
   'reflect-metadata': '0.2.0',
   rxjs: '7.8.0',
-  'sql.js': '1.4.0',
+  // The first that works on Node 18 and newer.
+  'sql.js': '1.8.0',
+  ws: '8.23.0',
   typeorm: '0.3.28',
 };
 
@@ -90,14 +102,16 @@ export const CELLS = [
       ),
     ),
   ),
-  ...MODULES.map((kind) => ({
-    name: `floor-${kind}`,
-    project: 'floor',
-    dependencies: FLOOR,
-    node: '20.19.0',
-    kind,
-    isCorner: false,
-  })),
+  ...FLOOR_NODE.flatMap((node) =>
+    MODULES.map((kind) => ({
+      name: `floor-node${node}-${kind}`,
+      project: 'floor',
+      dependencies: FLOOR,
+      node,
+      kind,
+      isCorner: false,
+    })),
+  ),
   {
     name: 'nest11-jest',
     project: 'nest11-jest',

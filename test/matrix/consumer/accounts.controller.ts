@@ -2,11 +2,14 @@
 import { Body, Controller, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { ScopedSession, Session } from 'nestjs-scoped-session';
 import { Account } from './entities.js';
-import { RequestNotes } from './notes.service.js';
+import { NotesService, RequestNotes } from './notes.service.js';
 
 @Controller('accounts')
 export class AccountsController {
-  constructor(private readonly scoped: ScopedSession) {}
+  constructor(
+    private readonly scoped: ScopedSession,
+    private readonly notes: NotesService,
+  ) {}
 
   @Post()
   open(@Session() session: Session, @Body() { owner, cents }: Pick<Account, 'owner' | 'cents'>): Account {
@@ -26,6 +29,13 @@ export class AccountsController {
       .where('a.cents = :left', { left: account.cents })
       .getOne();
     return { isOne: again === account, version: account.version };
+  }
+
+  @Post(':id/rename/:owner')
+  async rename(@Param('id', ParseIntPipe) id: number, @Param('owner') owner: string): Promise<void> {
+    await this.notes.rename(id, owner);
+    const names = await this.scoped.scalars('SELECT owner FROM account');
+    if (names.join(',') !== owner) throw new Error(`The account belongs to ${names.join(',')}.`);
   }
 
   /** As if somebody else had stored this account after it was loaded here. */

@@ -1,13 +1,9 @@
 /** Responses that are more than one value: their work is committed before their end, and a failure is never a whole response. */
 import assert from 'node:assert/strict';
-import { VERSION_OF_NEST } from './versions.js';
 import { type Checks, connectionsOut } from './check.js';
 import type { Stage } from './stage.js';
-
-/** A check that waits in vain takes too long, which its runner says. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}
+import { until } from './until.js';
+import { HAS_OLD_FILES, VERSION_OF_NEST } from './versions.js';
 
 const everythingIsBack = (stage: Stage): Promise<void> => until(() => connectionsOut(stage) === 0);
 
@@ -19,7 +15,10 @@ export const BODIES: Checks = {
   },
 
   'a file that fails is cut off, and what its handler did stays': async (stage) => {
-    await assert.rejects(stage.request('GET', '/bodies/file?fails'));
+    const answer = stage.request('GET', '/bodies/file?fails');
+    // Nest 11.0 on Express says of a file that has failed that it has ended.
+    if (stage.platform === 'express' && HAS_OLD_FILES) assert.equal((await answer).text, 'one,two');
+    else await assert.rejects(answer);
     await everythingIsBack(stage);
     assert.deepEqual(await stage.notes(), ['the handler']);
     // Fastify sends the file itself, and Nest is told of nothing.

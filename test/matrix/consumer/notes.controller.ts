@@ -30,6 +30,12 @@ export class NotesController {
     return { isOne: session === this.session.current() };
   }
 
+  @Post('managers')
+  async managers(@Body('text') text: string, @Query('fails') fails?: string): Promise<void> {
+    await this.notes.addByManagers(text);
+    if (fails !== undefined) throw new ConflictException('on purpose');
+  }
+
   @Post('nested')
   async nested(@Session() session: Session): Promise<object> {
     await this.notes.addBySession('around');

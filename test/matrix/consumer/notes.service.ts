@@ -1,9 +1,12 @@
 /** Singletons, and one provider for each request, that write in whatever unit of work they are called in. */
-import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectEntityManager, InjectRepository } from '@nestjs/typeorm';
 import { InjectSession, ScopedSession, type Session, Transactional } from 'nestjs-scoped-session';
-import { Repository } from 'typeorm';
-import { Note } from './entities.js';
+import { EntityManager, Repository } from 'typeorm';
+import { Account, Note } from './entities.js';
+
+/** A manager that was made before the library knew of its DataSource. */
+export const EARLY_MANAGER = 'EARLY_MANAGER';
 
 @Injectable()
 export class NotesService {
@@ -13,7 +16,20 @@ export class NotesService {
   constructor(
     private readonly session: ScopedSession,
     @InjectRepository(Note) private readonly notes: Repository<Note>,
+    @InjectEntityManager() private readonly manager: EntityManager,
+    @Inject(EARLY_MANAGER) private readonly early: EntityManager,
   ) {}
+
+  async addByManagers(text: string): Promise<void> {
+    await this.manager.insert(Note, { text: `${text} by the manager` });
+    await this.early.save(Note, { text: `${text} by an early manager` });
+    await this.early.transaction((manager) => manager.insert(Note, { text: `${text} by its transaction` }));
+  }
+
+  async rename(id: number, owner: string): Promise<void> {
+    const account = await this.session.manager.preload(Account, { id, owner });
+    if (account !== undefined) await this.session.manager.save(account);
+  }
 
   async addByRepository(text: string): Promise<void> {
     await this.notes.insert({ text });

@@ -48,6 +48,22 @@ export const REQUESTS: Checks = {
     );
   },
 
+  'managers take part, also one that was made before the library knew of its DataSource': async (stage) => {
+    assert.equal((await stage.post('/notes/managers?fails', { text: 'lost' })).status, 409);
+    assert.deepEqual(await stage.notes(), []);
+    assert.equal((await stage.post('/notes/managers', { text: 'kept' })).status, 201);
+    const stored = ['kept by the manager', 'kept by an early manager', 'kept by its transaction'];
+    assert.deepEqual(await stage.notes(), stored);
+  },
+
+  "the session's manager loads an object to change it": async (stage) => {
+    const id = await openAccount(stage);
+    assert.equal((await stage.post(`/accounts/${id}/rename/Grace`)).status, 201);
+    assert.deepEqual(await stage.rows('SELECT owner, version FROM account'), [
+      { owner: 'Grace', version: 2 },
+    ]);
+  },
+
   'a row that somebody else has changed is answered with 409, and nothing is stored': async (stage) => {
     const id = await openAccount(stage);
     const { status } = await stage.post(`/accounts/${id}/outrun`);
@@ -57,8 +73,7 @@ export const REQUESTS: Checks = {
   },
 
   'a row that is not there is answered with 404': async (stage) => {
-    const { status } = await stage.post('/accounts/4711/withdraw', { cents: 30 });
-    assert.equal(status, 404);
+    assert.equal((await stage.post('/accounts/4711/withdraw', { cents: 30 })).status, 404);
   },
 
   'a REQUEST-scoped provider has the session of its request': async (stage) => {

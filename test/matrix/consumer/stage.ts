@@ -10,17 +10,19 @@ import {
 } from '@nestjs/microservices';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { WsAdapter } from '@nestjs/platform-ws';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ScopedSession, ScopedSessionModule } from 'nestjs-scoped-session';
 import { firstValueFrom } from 'rxjs';
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
 import { AccountsController, RequestScopedController } from './accounts.controller.js';
 import { BodiesController } from './bodies.controller.js';
 import type { Database, Row } from './databases.js';
 import { Account, Note } from './entities.js';
 import { MessagesController } from './messages.controller.js';
 import { NotesController } from './notes.controller.js';
-import { NotesService, RequestNotes } from './notes.service.js';
+import { NotesGateway } from './notes.gateway.js';
+import { EARLY_MANAGER, NotesService, RequestNotes } from './notes.service.js';
 
 export const PLATFORMS = ['express', 'fastify'] as const;
 export type Platform = (typeof PLATFORMS)[number];
@@ -55,6 +57,7 @@ export class Stage {
     });
     const tcp = { transport: Transport.TCP, options: { host: HOST, port: await freePort() } } as const;
     app.connectMicroservice<MicroserviceOptions>(tcp, { inheritAppConfig: true });
+    app.useWebSocketAdapter(new WsAdapter(app));
     await app.startAllMicroservices();
     await app.listen(0, HOST);
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
@@ -109,9 +112,18 @@ export class Stage {
 }
 
 function moduleOn(database: Database): Type<object> {
+  let early: EntityManager | undefined;
+  const dataSourceFactory = async (options?: DataSourceOptions): Promise<DataSource> => {
+    const dataSource = await new DataSource(options!).initialize();
+    early = dataSource.createEntityManager();
+    return dataSource;
+  };
   @Module({
     imports: [
-      TypeOrmModule.forRoot({ ...database.options, retryAttempts: 1 }),
+      TypeOrmModule.forRootAsync({
+        useFactory: () => ({ ...database.options, retryAttempts: 1 }),
+        dataSourceFactory,
+      }),
       TypeOrmModule.forFeature([Account, Note]),
       ScopedSessionModule.forRoot(),
     ],
@@ -122,7 +134,12 @@ function moduleOn(database: Database): Type<object> {
       NotesController,
       RequestScopedController,
     ],
-    providers: [NotesService, RequestNotes],
+    providers: [
+      NotesGateway,
+      NotesService,
+      RequestNotes,
+      { provide: EARLY_MANAGER, inject: [DataSource], useFactory: () => early },
+    ],
   })
   class AppModule {}
   return AppModule;

@@ -16,3 +16,5 @@ export function versionOf(name: string, folder = PROJECT): string {
 }
 
 export const VERSION_OF_NEST = Number.parseInt(versionOf('@nestjs/core'), 10);
+
+export const HAS_OLD_FILES = versionOf('@nestjs/core').startsWith('11.0.');
