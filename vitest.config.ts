@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.spec.ts'],
-    exclude: ['test/faults/**', 'test/soak/**'],
+    exclude: ['test/cluster/**', 'test/faults/**', 'test/soak/**'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',

@@ -2,6 +2,7 @@
 
 import { ScopedSessionError } from './scoped-session-error.js';
 
+export { type CommittedInPart, PartialCommitError } from './partial-commit-error.js';
 export {
   AutobeginDisabledError,
   ConflictingTransactionOptionsError,
@@ -107,6 +108,12 @@ export class StaleDataError extends ScopedSessionError {
 /** The application is shutting down and accepts no new units of work. */
 export class DrainingError extends ScopedSessionError {
   readonly code = 'SS_ERR_DRAINING';
+  override readonly retryable = true;
+}
+
+/** There are as many background tasks as are allowed, and one more was not accepted. */
+export class BackgroundQueueFullError extends ScopedSessionError {
+  readonly code = 'SS_ERR_BACKGROUND_QUEUE_FULL';
   override readonly retryable = true;
 }
 

@@ -31,13 +31,15 @@ export class InvalidScopeTokenError extends TypeError {
 export class NoActiveScopeError extends ScopedSessionError {
   readonly code = 'SS_ERR_NO_ACTIVE_SCOPE';
 
-  constructor(what: string) {
+  /** @param more - the cure for what was used */
+  constructor(what: string, more?: string) {
     super(
       `${what} was used outside a scope. A request has one when ScopedSessionModule.forRoot() is imported and the route ` +
         'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true }), a ' +
         'gateway of NestJS 11 @UseInterceptors(SessionInterceptor)); ' +
-        'everywhere else (guards and filters of messages, hooks of gateways, cron, queues, scripts, tests) wrap the work in ' +
-        'scopedSession.run(fn).',
+        'everywhere else (guards and filters of messages, hooks of gateways, cron, listeners, queues, scripts, tests) wrap ' +
+        'the work in scopedSession.run(fn), or put @SessionScope() on the method.' +
+        (more === undefined ? '' : ` ${more}`),
     );
   }
 }
@@ -49,7 +51,8 @@ export class SessionClosedError extends ScopedSessionError {
   constructor(label: string, details?: ErrorDetails) {
     super(
       `The session of ${label} has ended, and this call came after it. Await the work before the handler returns; work ` +
-        'that outlives it, or is to be kept when it fails, needs a unit of its own: scopedSession.independently(fn).',
+        'that outlives it needs a unit of its own: BackgroundTasks.run(fn), or afterCommit(fn); work that is to be kept when ' +
+        'it fails: scopedSession.independently(fn).',
       details,
     );
   }

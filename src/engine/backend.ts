@@ -4,6 +4,7 @@ import type { EngineSettings } from './engine-options.js';
 import type { BeginMode, BeginSettings, IsolationLevel, TransactionOptions } from './isolation.js';
 import type { DriverConnection, Lease, LeaseHolder } from './lease.js';
 import type { Patience } from './deadline.js';
+import type { Positions } from './positions.js';
 
 /** Databases that take the same SQL: MariaDB is of MySQL's family, better-sqlite3 and sql.js are of SQLite's. */
 export const DATABASE_FAMILIES = ['mysql', 'postgres', 'sqlite'] as const;
@@ -43,18 +44,31 @@ export interface BackendNeeds {
   readonly settings: () => EngineSettings;
 }
 
+/** Connections to one replica. */
+export interface ReplicaPool {
+  obtain(patience: Patience): DriverConnection | Promise<DriverConnection>;
+  counters(): PoolCounters;
+  invalidate(): void;
+}
+
 export interface Backend {
   readonly family: DatabaseFamily;
   /** Nobody stands between this process and the database: it has done what it answered, and is waited for at a gate. */
   readonly isInProcess: boolean;
   readonly isolationLevels: readonly IsolationLevel[];
   readonly beginModes: readonly BeginMode[];
+  /** Whether transactions can be prepared, and committed later. */
+  readonly hasTwoPhases?: boolean;
   /** True where everybody has the same one: who holds it would wait for himself. */
   readonly sharesOneConnection?: boolean;
   /** A runner that nobody else has. */
   createRunner(): QueryRunner;
   /** A connection, at once where one is free; else it waits as long as `patience` lasts. */
   obtain(holder: LeaseHolder, patience: Patience): DriverConnection | Promise<DriverConnection>;
+  /** A pool for each replica of the DataSource. */
+  readonly replicas?: readonly ReplicaPool[];
+  /** How replicas are found to have what was written; there where there are replicas. */
+  readonly positions?: Positions;
   /** A lease in the form in which the driver itself hands out a connection; it ends with what that form has for it. */
   handOut(lease: Lease): unknown;
   /** Begins to end, on the server, what runs on a connection that is about to be destroyed; returns at once. */
@@ -66,7 +80,7 @@ export interface Backend {
   readonly rowSource: RowSource;
   counters(): PoolCounters;
   /** The statements that begin a transaction, the last of which opens it; none where the next statement does. */
-  beginStatements(connection: unknown, options: BeginSettings): readonly string[];
+  beginStatements(connection: unknown, options: BeginSettings, xid?: string): readonly string[];
   /** What makes a connection that a session has had fit for statements outside every transaction. */
   plainStatements(connection: unknown): readonly string[];
   /** What must be sent before a connection on which `options` were in force is given back. */

@@ -1,4 +1,5 @@
 /** The engine's options: those of its pool, and what SQLite has instead of one. */
+import { InvalidOptionError } from '../errors.js';
 import { isolationLevel, type IsolationLevel } from './isolation.js';
 import { integer, oneOf, type Rules } from './option-rules.js';
 import { POOL_RULES, type PoolOptions, type PoolSettings } from './pool-options.js';
@@ -29,6 +30,18 @@ export interface EngineOptions extends PoolOptions {
    * Default `shared`.
    */
   readonly sqliteConnections?: SqliteConnections;
+  /**
+   * Whose two-phase transactions these are, for `recover()`: letters, digits, dashes and underscores, up to 32. Instances of one
+   * application share it, other applications on the same server must not. Default: the database's name.
+   */
+  readonly applicationName?: string;
+  /** Milliseconds that a replica which could not be reached is left alone, 0 and up. Default 5 000. */
+  readonly replicaRetryMs?: number;
+  /**
+   * Milliseconds that whoever wrote waits, when it reads, for a replica to have it (by GTID or LSN), 0 and up; then, and at 0,
+   * it reads on the primary. Costs a round trip at each COMMIT of a write. Default 0.
+   */
+  readonly replicaWaitMs?: number;
 }
 
 export const ENGINE_RULES: Rules<EngineOptions> = {
@@ -37,11 +50,26 @@ export const ENGINE_RULES: Rules<EngineOptions> = {
   statementTimeoutMs: integer(1),
   isolation: (value, name) => isolationLevel(value, name),
   sqliteConnections: oneOf(SQLITE_CONNECTIONS),
+  applicationName: (value, name) => {
+    if (typeof value === 'string' && /^[\w-]{1,32}$/.test(value)) return value;
+    throw new InvalidOptionError(`${name} must be 1 to 32 letters, digits, dashes or underscores.`);
+  },
+  replicaRetryMs: integer(0),
+  replicaWaitMs: integer(0),
 };
 
 export type EngineSettings = PoolSettings &
+  Pick<EngineOptions, 'applicationName'> &
   Required<
-    Pick<EngineOptions, 'poolTimeoutMs' | 'gateTimeoutMs' | 'statementTimeoutMs' | 'sqliteConnections'>
+    Pick<
+      EngineOptions,
+      | 'poolTimeoutMs'
+      | 'gateTimeoutMs'
+      | 'statementTimeoutMs'
+      | 'sqliteConnections'
+      | 'replicaRetryMs'
+      | 'replicaWaitMs'
+    >
   >;
 
 export const ENGINE_DEFAULTS: EngineSettings = {
@@ -56,6 +84,8 @@ export const ENGINE_DEFAULTS: EngineSettings = {
   gateTimeoutMs: 5_000,
   statementTimeoutMs: Infinity,
   sqliteConnections: 'shared',
+  replicaRetryMs: 5_000,
+  replicaWaitMs: 0,
 };
 
 /** `more` over `settings`; what it leaves undefined stays. */

@@ -1,7 +1,6 @@
 /** The engine lends the connections of one DataSource to units of work: bounded in time, counted, told apart. */
 import { inspect } from 'node:util';
 import type { DataSource, Driver } from 'typeorm';
-import { InvalidOptionError, SelfDeadlockError } from '../errors.js';
 import type { Backend, PoolCounters, RunAs } from './backend.js';
 import { driverLimit } from './driver-limit.js';
 import {
@@ -11,13 +10,16 @@ import {
   type EngineSettings,
   settingsWith,
 } from './engine-options.js';
-import { Holders } from './holders.js';
-import { type BeginSettings, changesBetweenReads, type IsolationLevel } from './isolation.js';
+import type { BeginSettings, IsolationLevel } from './isolation.js';
 import type { Lease, LeaseHolder } from './lease.js';
 import { leasedRunner } from './leased-runner.js';
 import { readOptions } from './option-rules.js';
 import { own } from './own-members.js';
 import { openRawConnection, type RawConnection } from './raw-connection.js';
+import { refuseUnusable } from './refuse-unusable.js';
+import type { ReplicaStatus } from './replica.js';
+import { replicaOrder } from './replication.js';
+import { Servers } from './servers.js';
 import { type MakeSessionRunner, sessionRunnerOf } from './session-runner.js';
 import { refuseHandlesWithoutFile } from './sqlite-connections.js';
 import { backendFor } from './supported-drivers.js';
@@ -41,8 +43,9 @@ export interface EngineLife {
  * ```
  */
 export class Engine {
-  readonly #holders = new Holders();
   readonly #backend: Backend;
+  /** Whom units of work lease from. @internal */
+  readonly servers: Servers;
   #settings: EngineSettings;
   #createSessionRunner: MakeSessionRunner | undefined;
   #runAs: RunAs = (_runner, fn) => fn();
@@ -58,6 +61,7 @@ export class Engine {
     const usual = { ...ENGINE_DEFAULTS, poolSize: driverLimit(dataSource), isolation };
     this.#settings = settingsWith(usual, options);
     this.#backend = backendFor(dataSource)({ dataSource, settings: () => this.#settings });
+    this.servers = new Servers(this.#backend, () => this.#settings, replicaOrder(dataSource));
     this.#refuse(this.#settings);
     this.#leaveDriver = this.#leasePlainRunners();
   }
@@ -68,7 +72,7 @@ export class Engine {
     const createQueryRunner = driver.createQueryRunner.bind(driver);
     const runAs: RunAs = (runner, fn) => this.#runAs(runner, fn);
     return own(driver, {
-      // A replica's connections are not of this pool.
+      // TypeORM's own way to a replica, for what is read outside every session.
       createQueryRunner: (mode) =>
         mode === 'slave' && driver.isReplicated
           ? createQueryRunner('slave')
@@ -124,6 +128,11 @@ export class Engine {
     return this.#backend.counters();
   }
 
+  /** The replicas of the DataSource's `replication` at this moment, in its order; none where there is none. */
+  replicas(): readonly ReplicaStatus[] {
+    return this.servers.replicas;
+  }
+
   /**
    * A connection of the pool by itself, without a session: SQLAlchemy's `raw_connection()`.
    *
@@ -135,7 +144,18 @@ export class Engine {
 
   /** Replaces every connection that was opened until now, as after a fail-over: idle ones at once, others when given back. */
   invalidate(): void {
-    this.#backend.invalidate();
+    this.servers.invalidate();
+  }
+
+  /** Whose two-phase transactions are begun here. @internal */
+  get applicationName(): string {
+    const { applicationName } = this.#settings;
+    return (
+      applicationName ??
+      String(this.dataSource.options.database)
+        .replaceAll(/[^\w-]/g, '_')
+        .slice(-32)
+    );
   }
 
   /** Undoes what the engine set on the DataSource, and closes a DataSource that `createEngine` made. */
@@ -152,24 +172,8 @@ export class Engine {
   }
 
   /** Refuses, before any I/O, what the database does not have, and reads that change where nobody agreed to. @internal */
-  refuseUnusable({ isolation = this.isolation, begin = 'explicit', unrepeatableReads }: BeginSettings): void {
-    const { isolationLevels, beginModes, family } = this.#backend;
-    if (isolation !== undefined && !isolationLevels.includes(isolation)) {
-      throw new InvalidOptionError(
-        `The isolation level ${isolation} does not exist on ${family}: use ${isolationLevels.join(' or ')}.`,
-      );
-    }
-    if (!beginModes.includes(begin)) {
-      throw new InvalidOptionError(
-        `begin '${begin}' does not exist on ${family}: use ${beginModes.join(' or ')}.`,
-      );
-    }
-    if (begin !== 'firstWrite' || unrepeatableReads === true || changesBetweenReads(isolation)) return;
-    throw new InvalidOptionError(
-      `begin 'firstWrite' sends reads outside the transaction: at ${isolation ?? "the server's own isolation level"} they ` +
-        "would not see the snapshot that they see with begin 'explicit'. Set isolation to 'READ COMMITTED', or accept it with " +
-        'unrepeatableReads: true.',
-    );
+  refuseUnusable(settings: BeginSettings): void {
+    refuseUnusable(this.#backend, { ...settings, isolation: settings.isolation ?? this.isolation });
   }
 
   /** Makes a session's runner; it takes no connection. @internal */
@@ -189,24 +193,14 @@ export class Engine {
   }
 
   /**
-   * Leases a connection, at once where one is free.
+   * Leases a connection, at once where one is free; one of a replica for a holder who only reads.
    *
    * @throws {@link PoolTimeoutError} `SS_ERR_POOL_TIMEOUT` when none is free within `poolTimeoutMs`
    * @throws {@link SelfDeadlockError} `SS_ERR_SELF_DEADLOCK` when all are held by the holder and what it runs inside
    * @internal
    */
   acquire(holder: LeaseHolder): Lease | Promise<Lease> {
-    const timeoutMs = this.#timeoutMs;
-    this.#refuseSelfDeadlock(holder);
-    const since = performance.now();
-    const timedOut = (): Error =>
-      this.#holders.timeout(holder, performance.now() - since, this.#backend.counters());
-    const obtained = this.#backend.obtain(holder, { timeoutMs, timedOut });
-    // On its own, so that what the lease keeps does not lead to the holder's runner, and from there to its session.
-    const { label, owner } = holder;
-    return obtained instanceof Promise
-      ? obtained.then((connection) => this.#holders.lend(connection, label, owner))
-      : this.#holders.lend(obtained, label, owner);
+    return this.servers.acquire(holder, this.#timeoutMs);
   }
 
   /** Leases for statements outside every session. @internal */
@@ -220,15 +214,6 @@ export class Engine {
       throw error;
     }
     return lease;
-  }
-
-  #refuseSelfDeadlock(holder: LeaseHolder): void {
-    const { limit, active } = this.#backend.counters();
-    if (active < limit || !this.#holders.areAll(holder.owner, limit)) return;
-    throw new SelfDeadlockError(
-      `${holder.label} waits for a connection, and all ${limit} are held by itself and the units of work that it runs ` +
-        'inside: it would wait for itself. Use the session at hand, commit first, or raise poolSize.',
-    );
   }
 
   /** Never the DataSource's options: they hold the password. */

@@ -95,15 +95,17 @@ export const FAILURES: readonly FailureRow[] = [
     messages: /^Query read timeout/,
   },
   {
-    // 1180 an engine, the binary log or Galera failed while it was committing.
+    // 1180 an engine, the binary log or Galera failed while it was committing; 1401 so did a branch.
     failure: { ...LOST, kind: 'transactionLost', retryable: false, outcome: 'unknown' },
-    codes: [1180, '08007', '40003'],
+    codes: [1180, 1401, '08007', '40003'],
   },
   {
     // 1213 also Galera's certification, 1020 MariaDB's snapshot isolation, 1412 a table changed under the snapshot, 3101
-    // group replication, 8002 to 9007 TiDB. InnoDB has rolled back; PostgreSQL can still go back to a savepoint.
+    // group replication, 8002 to 9007 TiDB, 1402, 1613 and 1614 a branch of a two-phase commit. InnoDB has rolled back;
+    // PostgreSQL can still go back to a savepoint.
     failure: TRANSACTION_LOST,
-    codes: [1213, 1020, 1412, 3101, 8002, 8022, 8028, 9007, '40001', '40P01', 'SQLITE_BUSY_SNAPSHOT'],
+    codes: [1213, 1020, 1402, 1412, 1613, 1614, 3101, 8002, 8022, 8028, 9007, '40001', '40P01',
+      'SQLITE_BUSY_SNAPSHOT'],
   },
   {
     // 1206 the lock table is full. SQLite may have rolled back by itself, and sql.js cannot say.

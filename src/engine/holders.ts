@@ -17,8 +17,17 @@ class Holding {
 export class Holders {
   readonly #held = new LinkedList<Holding>();
 
-  lend(connection: DriverConnection, label: string, owner: LeaseOwner): Lease {
-    return new Lease(connection, this.#held.add(new Holding(label, owner)));
+  get size(): number {
+    return this.#held.size;
+  }
+
+  lend(
+    connection: DriverConnection,
+    label: string,
+    owner: LeaseOwner,
+    server?: { invalidate(): void },
+  ): Lease {
+    return new Lease(connection, this.#held.add(new Holding(label, owner)), server);
   }
 
   /** Whether `owner` and the units of work around it hold `count` connections. */

@@ -45,7 +45,9 @@ export {
   type PrePingMode,
   type ResetMode,
 } from './pool-options.js';
+export { type InDoubtBranch, type InDoubtUnit, type RecoverOptions, recoverTwoPhase } from './recover.js';
 export { RawConnection } from './raw-connection.js';
+export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';
 export { ownFile } from './own-file.js';
 export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';

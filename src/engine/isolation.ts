@@ -42,6 +42,10 @@ export interface BeginSettings extends TransactionOptions {
   readonly begin?: BeginMode;
   /** Lets reads before the first write see what others commit between them, at every level. */
   readonly unrepeatableReads?: boolean;
+  /** Begins as a branch of a two-phase commit; what only reads needs none. */
+  readonly twoPhase?: boolean;
+  /** The unit of work, for the names of its branches in all databases: letters, digits and dashes. */
+  readonly unit?: string;
 }
 
 /** Levels at which two reads of one transaction may see different rows anyway. */

@@ -12,10 +12,19 @@ export interface LeaseHolder {
   readonly readOnly?: boolean;
 }
 
+/** A client of the application, such as a user: what it wrote in one unit of work it is to see in the next. */
+export interface Client {
+  readonly key: string;
+  /** Milliseconds that it is remembered after it wrote. */
+  readonly forMs: number;
+}
+
 /** A unit of work as the engine sees it. */
 export interface LeaseOwner {
   /** The unit of work that this one was begun inside. */
   readonly parent?: LeaseOwner | undefined;
+  /** Whom it is done for, where that was told. */
+  readonly client?: Client | undefined;
 }
 
 /** A connection as a driver's pool lends it. */
@@ -43,6 +52,7 @@ export class Lease {
   constructor(
     connection: DriverConnection,
     private readonly ended: () => void,
+    private readonly server?: { invalidate(): void },
   ) {
     this.#connection = connection;
   }
@@ -70,6 +80,11 @@ export class Lease {
   /** Closes the connection, so that nobody ever finds on it what may still be there. */
   destroy(): void {
     this.#end()?.destroy();
+  }
+
+  /** Replaces every connection that was opened to the same server until now. */
+  invalidateOthers(): void {
+    if (this.#connection !== undefined) this.server?.invalidate();
   }
 
   // A second release must not free the connection of whoever holds it now: after the first there is none here.

@@ -12,7 +12,6 @@ const LABEL = 'A plain query runner';
 interface Lessor {
   readonly backend: Backend;
   acquirePlain(holder: LeaseHolder): Promise<Lease>;
-  invalidate(): void;
 }
 
 /** What may leave a transaction open, or autocommit off, where the driver does not tell. */
@@ -81,7 +80,7 @@ export function leasedRunner(engine: Lessor, runner: QueryRunner, runAs: RunAs):
         const failure = classifyFailure(error);
         if (failure.fatal && !isLost) {
           isLost = true;
-          if (concernsOthers(failure)) engine.invalidate();
+          if (concernsOthers(failure)) held.invalidateOthers();
         }
         throw error;
       }

@@ -8,6 +8,8 @@ import { ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
 import { AUTOCOMMIT, MysqlBegin } from './mysql-begin.js';
 import { type CancellableConnection, MysqlCanceller, type OpenConnection } from './mysql-canceller.js';
+import { mysqlPositions } from './mysql-positions.js';
+import { mysqlServers } from './mysql-servers.js';
 import { mysqlSender } from './mysql-statement.js';
 import { BEGIN_MODES, type IsolationLevel, ISOLATION_LEVELS } from './isolation.js';
 
@@ -29,14 +31,19 @@ interface RawConnection {
   reset(answered: (error: Error | null) => void): void;
   query(sql: string, answered: (error: Error | null) => void): void;
   once(event: 'error' | 'end', listener: () => void): void;
+  removeListener(event: 'error' | 'end', listener: () => void): void;
   release(): void;
   destroy(): void;
 }
+
+/** What a connection tells when it is over. */
+const ENDS = ['error', 'end'] as const;
 
 type Ask = (answered: (error?: Error | null) => void) => void;
 
 class MysqlConnection implements PhysicalConnection {
   readonly restedMs: number;
+  #lost: () => void = () => undefined;
 
   constructor(
     readonly raw: RawConnection,
@@ -64,8 +71,8 @@ class MysqlConnection implements PhysicalConnection {
   }
 
   onLost(lost: () => void): void {
-    this.raw.once('error', lost);
-    this.raw.once('end', lost);
+    this.#lost = lost;
+    for (const event of ENDS) this.raw.once(event, lost);
   }
 
   close(): void {
@@ -73,6 +80,7 @@ class MysqlConnection implements PhysicalConnection {
   }
 
   handBack(): void {
+    for (const event of ENDS) this.raw.removeListener(event, this.#lost);
     // The driver's next user would never commit.
     if (this.begin.isWithoutAutocommit(this.raw)) this.raw.destroy();
     else this.raw.release();
@@ -93,10 +101,13 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     readonly mysql?: { readonly Connection?: OpenConnection };
   };
   const createRunner = driver.createQueryRunner.bind(driver);
-  const obtain = driver.obtainMasterConnection.bind(driver);
   const begin = new MysqlBegin();
-  const open = async (): Promise<MysqlConnection> => new MysqlConnection(await obtain(), begin);
-  const pool = new ConnectionPool(open, settings);
+  const poolOf = (connect: () => Promise<RawConnection>): ConnectionPool =>
+    new ConnectionPool(async () => new MysqlConnection(await connect(), begin), settings);
+  const servers = mysqlServers<RawConnection>(dataSource);
+  const obtain = driver.obtainMasterConnection.bind(driver);
+  const pool = poolOf(servers === undefined ? obtain : () => servers.primary.connect());
+  const replicas = servers?.replicas.map((server) => poolOf(() => server.connect())) ?? [];
   const canceller = new MysqlCanceller(driver.mysql?.Connection);
   return {
     family: 'mysql',
@@ -105,14 +116,17 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     beginModes: BEGIN_MODES,
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
+    replicas,
+    positions: mysqlPositions,
     handOut,
     cancel: (connection) => canceller.cancel(connection as CancellableConnection),
     invalidate: () => pool.invalidate(),
     rowSource: 'driver',
     sender: mysqlSender(dataSource),
     counters: () => pool.counters(),
-    beginStatements: (connection, options) =>
-      begin.statements(connection as object, options, settings().isolation),
+    hasTwoPhases: true,
+    beginStatements: (connection, options, xid) =>
+      begin.statements(connection as object, options, settings().isolation, xid),
     plainStatements: (connection) => begin.plainStatements(connection as object),
     // A transaction that was left open, and the autocommit that was taken with it.
     cleanStatements: ['ROLLBACK', ...AUTOCOMMIT],
@@ -120,7 +134,12 @@ export function mysqlBackend({ dataSource, settings }: BackendNeeds): Backend {
     endStatements: () => [],
     serverTransaction,
     insertedId: (_connection, answer) => headerOf(answer)?.insertId || undefined,
-    dispose: closeWithDriver(dataSource, pool),
+    dispose: closeWithDriver(dataSource, {
+      close: () => {
+        for (const one of [pool, ...replicas]) one.close();
+        return servers?.close();
+      },
+    }),
   };
 }
 

@@ -17,15 +17,20 @@ export class MysqlBegin {
     this.#withoutAutocommit.delete(connection);
   }
 
-  /** @param usual - the level that the connection was opened with */
+  /**
+   * @param usual - the level that the connection was opened with
+   * @param xid - of the branch that is begun; undefined without two phases
+   */
   statements(
     connection: object,
     { begin, isolation, readOnly }: BeginSettings,
     usual: IsolationLevel | undefined,
+    xid: string | undefined,
   ): readonly string[] {
     // For the next transaction only.
     const level =
       isolation === undefined || isolation === usual ? [] : [`SET TRANSACTION ISOLATION LEVEL ${isolation}`];
+    if (xid !== undefined) return [...level, `XA START ${xid}`];
     if (readOnly === true) return [...level, 'START TRANSACTION READ ONLY'];
     if (begin !== 'implicit') return level.length === 0 ? START : [...level, ...START];
     if (this.#withoutAutocommit.has(connection)) return level;

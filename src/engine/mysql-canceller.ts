@@ -57,7 +57,10 @@ export class MysqlCanceller {
   async #work(): Promise<void> {
     this.#isAtWork = true;
     while (this.#victims.length > 0) {
-      const victims = this.#victims.splice(0);
+      // Of one server at a time: there may be replicas.
+      const { server } = this.#victims[0]!;
+      const victims = this.#victims.filter((one) => one.server === server);
+      this.#victims = this.#victims.filter((one) => one.server !== server);
       const side = new this.Connection!({ config: victims[0]!.config });
       side.on('error', () => undefined);
       const gone = (): Error => new Error('No answer to KILL.');

@@ -5,15 +5,26 @@ import { type BeginSettings, type IsolationLevel, ISOLATION_LEVELS } from './iso
 import type { Lease } from './lease.js';
 import { CONNECT_TIMEOUT_MS, ConnectionPool } from './pool.js';
 import type { PhysicalConnection } from './pooled-connection.js';
+import { postgresPositions } from './postgres-positions.js';
+import { replicationOf } from './replication.js';
 import { type CancellableClient, cancelStatement } from './postgres-canceller.js';
 
 interface Client {
-  on(event: 'error', listener: (error: Error) => void): void;
-  on(event: 'end', listener: () => void): void;
-  removeListener(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'error' | 'end', listener: () => void): void;
+  removeListener(event: 'error' | 'end', listener: () => void): void;
   query(sql: string): Promise<unknown>;
   /** The status byte of the last ReadyForQuery; absent in pg before 8.16. */
   getTransactionStatus?(): string | null;
+}
+
+/** As pg lends a client. */
+type Checkout = [client: Client, release: (destroy: boolean) => void];
+
+interface DriverPool {
+  readonly options: { connectionTimeoutMillis?: number };
+  connect(
+    answered: (error: Error | undefined, client: Client, release: (destroy: boolean) => void) => void,
+  ): void;
 }
 
 const SERVER_TRANSACTIONS: Readonly<Record<string, ServerTransaction>> = {
@@ -28,6 +39,7 @@ const alreadyTold = (): void => undefined;
 class PostgresConnection implements PhysicalConnection {
   // pg's own pool notices idle ones that ended, and keeps none for long.
   readonly restedMs = 0;
+  #lost = alreadyTold;
 
   constructor(
     readonly raw: Client,
@@ -53,6 +65,7 @@ class PostgresConnection implements PhysicalConnection {
   }
 
   onLost(lost: () => void): void {
+    this.#lost = lost;
     this.raw.on('error', lost);
     this.raw.on('end', lost);
   }
@@ -63,24 +76,38 @@ class PostgresConnection implements PhysicalConnection {
 
   handBack(): void {
     this.raw.removeListener('error', alreadyTold);
+    this.raw.removeListener('error', this.#lost);
+    this.raw.removeListener('end', this.#lost);
     this.release(false);
   }
 }
 
 export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend {
   const driver = dataSource.driver as unknown as {
-    readonly master: { readonly options: { connectionTimeoutMillis?: number } };
-    obtainMasterConnection(): Promise<[Client, (destroy: boolean) => void]>;
+    readonly master: DriverPool;
+    readonly slaves: readonly DriverPool[];
+    obtainMasterConnection(): Promise<Checkout>;
     createQueryRunner(mode: 'master'): ReturnType<Backend['createRunner']>;
   };
   const createRunner = driver.createQueryRunner.bind(driver);
   const obtain = driver.obtainMasterConnection.bind(driver);
-  const open = async (): Promise<PostgresConnection> => {
-    // pg itself waits for ever for a server that lets nobody in, and with it a place in the driver's own pool.
-    driver.master.options.connectionTimeoutMillis ||= CONNECT_TIMEOUT_MS;
-    return new PostgresConnection(...(await obtain()));
-  };
-  const pool = new ConnectionPool(open, settings);
+  const poolOf = (
+    driverPool: () => DriverPool | undefined,
+    connect: () => Promise<Checkout>,
+  ): ConnectionPool =>
+    new ConnectionPool(async () => {
+      // pg itself waits for ever for a server that lets nobody in, and with it a place in the driver's own pool.
+      const options = driverPool()?.options;
+      if (options !== undefined) options.connectionTimeoutMillis ||= CONNECT_TIMEOUT_MS;
+      return new PostgresConnection(...(await connect()));
+    }, settings);
+  const pool = poolOf(() => driver.master, obtain);
+  const replicas = (replicationOf(dataSource)?.slaves ?? []).map((_slave, place) =>
+    poolOf(
+      () => driver.slaves[place],
+      () => checkout(driver.slaves[place]),
+    ),
+  );
   return {
     family: 'postgres',
     isInProcess: false,
@@ -88,6 +115,8 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     beginModes: ['explicit', 'firstWrite'],
     createRunner: () => createRunner('master'),
     obtain: (_holder, patience) => pool.obtain(patience),
+    replicas,
+    positions: postgresPositions,
     handOut,
     cancel: (connection) => cancelStatement(connection as CancellableClient),
     invalidate: () => pool.invalidate(),
@@ -103,8 +132,19 @@ export function postgresBackend({ dataSource, settings }: BackendNeeds): Backend
     serverTransaction: (connection, _answer, error) =>
       isFromServer(error) ? 'failed' : (SERVER_TRANSACTIONS[statusOf(connection)] ?? 'unknown'),
     insertedId: () => undefined,
-    dispose: closeWithDriver(dataSource, pool),
+    dispose: closeWithDriver(dataSource, {
+      close: () => [pool, ...replicas].forEach((one) => one.close()),
+    }),
   };
+}
+
+function checkout(pool: DriverPool | undefined): Promise<Checkout> {
+  if (pool === undefined) return Promise.reject(new Error('The DataSource is not connected.'));
+  return new Promise((resolve, reject) =>
+    pool.connect((error, client, release) =>
+      error === undefined || error === null ? resolve([client, release]) : reject(error),
+    ),
+  );
 }
 
 function handOut(lease: Lease): [Client, (destroy?: unknown) => void] {

@@ -3,74 +3,52 @@ import type { QueryResult, QueryRunner } from 'typeorm';
 import { SessionClosedError } from '../errors.js';
 import type { ServerTransaction } from './backend.js';
 import { couldNotBegin } from './connection-unavailable.js';
+import { Branch, newXid } from './demarcation.js';
 import type { Engine } from './engine.js';
-import { endsTransaction, setsAutocommit } from './ends-transaction.js';
-import { classifyCommitFailure, classifyFailure, concernsOthers } from './failures.js';
+import { setsAutocommit } from './ends-transaction.js';
+import { classifyFailure } from './failures.js';
 import { hideValues } from './hidden-values.js';
-import type { BeginSettings } from './isolation.js';
-import type { Lease, LeaseSlot } from './lease.js';
-import { Leasing } from './leasing.js';
-import { OpenRows } from './open-rows.js';
 import { isWrite, onlyReads } from './is-write.js';
+import { OpenRows } from './open-rows.js';
 import type { RunnerOwner, TransactionUse } from './runner-owner.js';
 import { NO_RECORDER, type StatementRecorder } from './statement-recorder.js';
-import { StatementWire } from './statement-wire.js';
-import { ENDED_BY_STATEMENT, lostUnseen, outcomeUnknown, spoiltBy } from './verdict.js';
+import { TransactionFrame } from './transaction-frame.js';
+import { ENDED_BY_STATEMENT, lostUnseen, spoiltBy } from './verdict.js';
 
-export class TransactionRunner implements TransactionUse {
-  readonly runner: QueryRunner;
-  readonly #wire: StatementWire;
-  readonly #slot: LeaseSlot;
-  readonly #leasing: Leasing;
-  #rows: OpenRows | undefined;
-  #isBegun = false;
-  #wasSeenOpen = false;
-  #hasWritten = false;
-  #isAltered = false;
-
+export class TransactionRunner extends TransactionFrame implements TransactionUse {
   constructor(
-    private readonly engine: Engine,
-    private readonly owner: RunnerOwner,
+    engine: Engine,
+    owner: RunnerOwner,
     private readonly recorder: StatementRecorder = NO_RECORDER,
   ) {
-    this.#slot = owner.leaseSlot;
-    this.runner = engine.createSessionRunner(this, owner);
-    this.#wire = new StatementWire(engine, this.runner, owner);
-    this.#leasing = new Leasing(engine, owner, this.runner, this.#wire);
+    super(engine, owner, (frame) => engine.createSessionRunner(frame as TransactionRunner, owner));
   }
 
   get isAtHand(): boolean {
-    return this.#isBegun || this.#wire.isPassing;
-  }
-
-  get connection(): unknown {
-    return this.#slot.lease?.raw;
-  }
-
-  /** True when something else than a read was sent in this transaction. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
-  }
-
-  get options(): BeginSettings {
-    return this.#leasing.options;
+    return this.isBegun || this.wire.isPassing;
   }
 
   /** Leases a connection and begins, unless that is done already. */
-  async begin(): Promise<void> {
-    if (this.#isBegun) return;
-    await this.#leasing.lease();
+  async begin(attempt = 0): Promise<void> {
+    if (this.isBegun) return;
+    await this.leasing.lease();
+    const { twoPhase = false, readOnly = false, unit } = this.options;
+    if (twoPhase && !readOnly) this.demarcation = new Branch(newXid(unit!, this.engine.applicationName));
+    const { xid } = this.demarcation;
     try {
-      for (const sql of this.engine.backend.beginStatements(this.connection, this.options)) {
+      for (const sql of this.engine.backend.beginStatements(this.connection, this.options, xid)) {
         // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-        const result = await this.#raw(sql);
+        const result = await this.raw(sql);
         this.engine.backend.refuseUnsafe(result.raw);
         this.#believe(result);
       }
-      this.#isBegun = true;
-      this.#wasSeenOpen ||= this.engine.backend.isInProcess;
+      this.isBegun = true;
+      this.wasSeenOpen ||= this.engine.backend.isInProcess;
     } catch (error) {
-      this.#lose(error);
+      this.lose(error);
+      // Nothing was done there. A server that was lost is not asked again at once.
+      if (this.options.readOnly === true && this.engine.servers.hasOther(error, attempt))
+        return this.begin(attempt + 1);
       throw couldNotBegin(this.owner.label, error);
     }
   }
@@ -82,19 +60,19 @@ export class TransactionRunner implements TransactionUse {
 
   /** Sends one statement inside the transaction; what the server says of the transaction outranks what we thought. */
   async send(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const leasing = this.#leasing.lease();
+    const leasing = this.leasing.lease();
     if (leasing !== undefined) await leasing;
-    if (!this.#isBegun && !this.#mayPrecede(sql)) await this.begin();
-    const closing = this.#rows?.refuse();
+    if (!this.isBegun && !this.#mayPrecede(sql)) await this.begin();
+    const closing = this.rows?.refuse();
     if (closing !== undefined) await closing;
-    this.#hasWritten ||= isWrite(sql);
+    this.hasWritten ||= isWrite(sql);
     const { family } = this.engine.backend;
-    const ends = endsTransaction(sql, family);
-    this.#isAltered ||= setsAutocommit(sql, family);
+    const ends = this.demarcation.endedBy(sql);
+    this.isAltered ||= setsAutocommit(sql, family);
     const sent = this.recorder.sent(sql, parameters);
     let result: QueryResult;
     try {
-      result = await this.#raw(sql, parameters);
+      result = await this.raw(sql, parameters);
       this.#refuseUnsafe(result);
     } catch (error) {
       this.#judge(error, ends);
@@ -102,7 +80,10 @@ export class TransactionRunner implements TransactionUse {
     }
     sent.answered();
     const told = this.#believe(result);
-    if (ends || (told === 'none' && this.#wasSeenOpen)) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (ends || (told === 'none' && this.wasSeenOpen)) {
+      this.engine.servers.noteWrite(this.owner.identity);
+      this.owner.spoilt(ENDED_BY_STATEMENT);
+    }
     return result;
   }
 
@@ -111,7 +92,7 @@ export class TransactionRunner implements TransactionUse {
     try {
       this.engine.backend.refuseUnsafe(raw);
     } catch (error) {
-      this.#isAltered = true;
+      this.isAltered = true;
       this.owner.spoilt({ state: 'gone', reason: 'the server would take values for SQL', error });
       throw error;
     }
@@ -120,39 +101,39 @@ export class TransactionRunner implements TransactionUse {
   /** "No transaction" counts only once the server was seen to have one: not every answer carries the status. */
   #believe(result: QueryResult): ServerTransaction {
     const state = this.engine.backend.serverTransaction(this.connection, result.raw);
-    this.#wasSeenOpen ||= state === 'open';
+    this.wasSeenOpen ||= state === 'open';
     return state;
   }
 
   /** Asks once more what the server said last: somebody may have used the driver's connection by hand. */
   confirm(): void {
-    void this.#rows?.refuse();
-    if (!this.#isBegun) return;
+    void this.rows?.refuse();
+    if (!this.isBegun) return;
     // COMMIT was not sent: nothing of it can be stored.
-    if (this.#slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
+    if (this.slot.lease?.isLost === true) return this.owner.spoilt(lostUnseen());
     const state = this.engine.backend.serverTransaction(this.connection, undefined);
     if (state === 'failed') this.owner.spoilt({ state, reason: 'a statement in it failed' });
-    if (state === 'none' && this.#wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
+    if (state === 'none' && this.wasSeenOpen) this.owner.spoilt(ENDED_BY_STATEMENT);
   }
 
   /** Sends a statement whose rows are read one by one; as long as they are, nothing else is sent. */
   async stream(...given: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
     const [sql] = given;
     const { rowSource } = this.engine.backend;
-    await this.#leasing.lease();
+    await this.leasing.lease();
     // A cursor lives in a transaction.
     if (rowSource === 'cursor' || !this.#mayPrecede(sql)) await this.begin();
-    this.#rows ??= new OpenRows(rowSource, this.#wire, this.owner.label);
-    await this.#rows.refuse();
-    this.#hasWritten ||= isWrite(sql);
+    this.rows ??= new OpenRows(rowSource, this.wire, this.owner.label);
+    await this.rows.refuse();
+    this.hasWritten ||= isWrite(sql);
     const sent = this.recorder.sent(sql, given[1]);
-    const { lease } = this.#slot;
+    const { lease } = this.slot;
     const send = async (text: string, values?: unknown[]): Promise<QueryResult> => {
-      if (this.#slot.lease !== lease) throw new SessionClosedError(this.owner.label);
-      return this.#raw(text, values);
+      if (this.slot.lease !== lease) throw new SessionClosedError(this.owner.label);
+      return this.raw(text, values);
     };
     try {
-      const rows = await this.#rows.open(send, given);
+      const rows = await this.rows.open(send, given);
       rows.once('error', (error) => this.#judge(error, false));
       rows.once('close', () => void (rows.errored ?? sent.answered()));
       return rows;
@@ -162,87 +143,12 @@ export class TransactionRunner implements TransactionUse {
     }
   }
 
-  /**
-   * COMMIT, then the connection goes back.
-   *
-   * @throws the driver's error when the server refused: everything is rolled back
-   * @throws `SS_ERR_COMMIT_OUTCOME_UNKNOWN` when no answer came
-   */
-  async commit(): Promise<void> {
-    try {
-      await this.#rows?.end();
-      if (this.#isBegun) await this.#raw('COMMIT');
-    } catch (error) {
-      if (classifyCommitFailure(error).outcome === 'rolledBack' && this.#isBegun) {
-        await this.rollback();
-        throw error;
-      }
-      this.#lose(error);
-      throw outcomeUnknown('no answer to COMMIT came that would tell', error);
-    }
-    try {
-      await this.#giveBack();
-    } catch (error) {
-      throw outcomeUnknown('COMMIT was done in memory, and the file could not be written', error);
-    }
-  }
-
-  /** ROLLBACK, then the connection goes back; where that fails it is destroyed, which rolls back as well. */
-  async rollback(): Promise<void> {
-    if (this.#slot.lease === undefined) return;
-    try {
-      await this.#rows?.end();
-      if (this.#isBegun) await this.#raw('ROLLBACK');
-      await this.#giveBack();
-    } catch {
-      this.#end()?.destroy();
-    }
-  }
-
-  /** Gives the connection up at once, whatever is going on there: it is closed, and the server rolls back. */
-  discard(reason: unknown): void {
-    this.#leasing.giveUp();
-    this.#wire.giveUp(this.#slot.lease, reason);
-    void this.#rows?.end(reason);
-    this.#end()?.destroy();
-  }
-
   #judge(error: unknown, ends: boolean): void {
     hideValues(error);
     const { fatal } = classifyFailure(error);
     const told = fatal ? 'none' : this.engine.backend.serverTransaction(this.connection, undefined, error);
-    const spoilt = spoiltBy(error, ends, told === 'none' && !this.#wasSeenOpen ? 'unknown' : told);
-    if (fatal) this.#lose(error);
+    const spoilt = spoiltBy(error, ends, told === 'none' && !this.wasSeenOpen ? 'unknown' : told);
+    if (fatal) this.lose(error);
     if (spoilt !== undefined) this.owner.spoilt(spoilt);
-  }
-
-  #raw(sql: string, parameters?: unknown[]): Promise<QueryResult> {
-    const { lease } = this.#slot;
-    // It was given up while its statement was on the way here.
-    if (lease === undefined) return Promise.reject(new SessionClosedError(this.owner.label));
-    return this.#wire.send(lease, sql, parameters);
-  }
-
-  async #giveBack(): Promise<void> {
-    // In order, on one connection. oxlint-disable-next-line no-await-in-loop
-    for (const sql of this.engine.backend.endStatements(this.options)) await this.#raw(sql);
-    if (this.#isAltered) this.#end()?.destroy();
-    else await this.#end()?.release();
-  }
-
-  /** As in SQLAlchemy: where one connection was lost, nobody is given one from before. */
-  #lose(error: unknown): void {
-    this.#end()?.destroy();
-    if (concernsOthers(classifyFailure(error))) this.engine.invalidate();
-  }
-
-  #end(): Lease | undefined {
-    const lease = this.#slot.lease;
-    this.#slot.lease = undefined;
-    this.#isBegun = false;
-    this.#wasSeenOpen = false;
-    this.#hasWritten = false;
-    this.#isAltered = false;
-    return lease;
   }
 }

@@ -44,3 +44,28 @@ export function outcomeUnknown(what: string, cause: unknown): CommitOutcomeUnkno
     { cause, outcome: 'unknown' },
   );
 }
+
+/** A branch that only the server has: nothing ends it but somebody's decision. */
+export function inDoubt(xid: string, cause: unknown): CommitOutcomeUnknownError {
+  return outcomeUnknown(
+    `the branch ${xid} may be prepared on the server, and in doubt until recoverTwoPhase() decides it`,
+    cause,
+  );
+}
+
+/** The connection was closed behind a prepared branch. */
+export function leftPrepared(xid: string, cause: unknown): Spoilt {
+  const error = inDoubt(xid, cause);
+  return {
+    state: 'gone',
+    reason: `its branch ${xid} was left prepared on the server`,
+    error,
+    outcome: 'unknown',
+  };
+}
+
+/** XAER_NOTA: the server has no such branch, any more or yet. */
+export function isNoBranch(error: unknown): boolean {
+  const { errno, driverError } = error as { errno?: unknown; driverError?: { errno?: unknown } };
+  return (driverError?.errno ?? errno) === 1397;
+}

@@ -6,6 +6,23 @@ import type { Scope } from '../scope/index.js';
 import { Ending, type EndingOptions, type ScopedSession, type WorkHost } from '../session/index.js';
 import { Databases, type UnitOfWorkSettings } from './databases.js';
 
+/** Work that waits for its turn, and that no unit of work is open for yet. */
+export interface WaitingWork {
+  readonly isIdle: boolean;
+  idle(): Promise<void>;
+  /** From now on only work that is waited for may add to it. */
+  drain(): void;
+  /** It is not begun any more. Returns what it is called. */
+  stop(error: Error): readonly string[];
+}
+
+const NONE_WAITING: WaitingWork = {
+  isIdle: true,
+  idle: () => Promise.resolve(),
+  drain: () => undefined,
+  stop: () => [],
+};
+
 @Injectable()
 export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   readonly #active = new LinkedList<Ending>();
@@ -17,6 +34,7 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   #optionsOf: UnitOfWorkSettings | undefined;
   #cached: EndingOptions | undefined;
   #whenEmpty: () => void = () => undefined;
+  #waiting = NONE_WAITING;
 
   constructor(@Inject(Databases) private readonly databases: Databases) {}
 
@@ -55,6 +73,10 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
 
   setOfRequest(request: object, ending: Ending): void {
     (request as Record<symbol, Ending | undefined>)[this.#key] = ending;
+  }
+
+  alsoWaitFor(waiting: WaitingWork): void {
+    this.#waiting = waiting;
   }
 
   /** The unit of work that has this scope, while it has not ended; looked for, since few ask. */
@@ -101,22 +123,48 @@ export class ActiveWork implements WorkHost, BeforeApplicationShutdown {
   /** Begins nothing new, and waits for what runs, up to `drainTimeoutMs`. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    if (this.#active.size === 0) return;
+    this.#waiting.drain();
+    if (!this.#isIdle) await this.#drain();
+    this.#waiting.stop(new DrainingError('The application has shut down.'));
+  }
+
+  get #isIdle(): boolean {
+    return this.#active.size === 0 && this.#waiting.isIdle;
+  }
+
+  async #drain(): Promise<void> {
     const { drainTimeoutMs } = this.databases.settings;
-    const empty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     const tooLate = (): Error =>
       new ScopeAbortedError(
         `The application shut down, and did not wait for this unit of work longer than ${drainTimeoutMs} ms ` +
           '(drainTimeoutMs); it was rolled back.',
         { outcome: 'rolledBack' },
       );
-    await withDeadline(empty, drainTimeoutMs, tooLate, () => undefined).catch(async (error: Error) => {
-      this.warn(`${this.count} unit(s) of work were cut short: ${this.#labels()}.`);
+    const idle = this.#whenIdle();
+    await withDeadline(idle, drainTimeoutMs, tooLate, () => undefined).catch(async (error: Error) => {
+      const labels = [...this.#active].map(({ scope }) => scope.label);
+      const waiting = this.#waiting.stop(error);
+      if (labels.length > 0)
+        this.warn(`${labels.length} unit(s) of work were cut short: ${labels.join(', ')}.`);
+      if (waiting.length > 0) this.warn(`${waiting.length} task(s) were not begun: ${waiting.join(', ')}.`);
       await Promise.all([...this.#active].map((ending) => ending.cutShort(error)));
+      await this.#waiting.idle();
     });
   }
 
-  #labels(): string {
-    return [...this.#active].map(({ scope }) => scope.label).join(', ');
+  /** One may begin the other, and is over before it. */
+  async #whenIdle(): Promise<void> {
+    while (!this.#isIdle) {
+      // Two may drain at the same time.
+      const other = this.#whenEmpty;
+      const empty = new Promise<void>((resolve) => {
+        this.#whenEmpty = () => {
+          other();
+          resolve();
+        };
+      });
+      // oxlint-disable-next-line no-await-in-loop
+      await Promise.all([this.#active.size > 0 ? empty : undefined, this.#waiting.idle()]);
+    }
   }
 }

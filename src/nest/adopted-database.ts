@@ -22,7 +22,7 @@ import { featureEntities } from './feature-providers.js';
 import { findDataSource, otherDataSources, type Ours } from './find-data-source.js';
 import { notFound } from './not-found.js';
 import { OPTIONS_OF_SESSIONS, type ScopedSessionModuleOptions } from './module-options.js';
-import { dataSourceToken } from './tokens.js';
+import { dataSourceToken, DEFAULT_NAME } from './tokens.js';
 
 /** What the module hands over; `dataSource` and `name` are known before any provider is made. */
 export interface AdoptionRequest {
@@ -57,7 +57,9 @@ export class AdoptedDatabase {
     const engine = engineOf(dataSource);
     const { settings } = site.databases;
     const { settleTimeoutMs } = settings;
-    const factory = sessionFactory(engine, { warn, settleTimeoutMs, notFound });
+    const factory = sessionFactory(engine, { name, warn, settleTimeoutMs, notFound });
+    // Who asks for another database by name means that one.
+    if (name === DEFAULT_NAME) factory.reach(() => site.databases.binds);
     this.scoped = new ScopedSession(factory, new SessionsOfScopes(factory, site.work));
     const repositories = (): 'join' | 'leave' => this.#options.repositories ?? 'join';
     this.#adoption = joinDataSource(engine, this.scoped, {

@@ -1,13 +1,14 @@
 /** The databases of one application, by name, and what its units of work have in common. */
 import { Injectable } from '@nestjs/common';
 import { DuplicateSessionNameError, InvalidOptionError } from '../errors.js';
-import type { ScopedSession } from '../session/index.js';
+import type { ReachedDatabase, ScopedSession } from '../session/index.js';
 import {
   type ScopedSessionModuleOptions,
   UNIT_OF_WORK_DEFAULTS,
   UNIT_OF_WORK_RULES,
   type UnitOfWorkOptions,
 } from './module-options.js';
+import { DEFAULT_NAME } from './tokens.js';
 
 /** One database as `forRoot(name)` has set it up. */
 export interface Database {
@@ -15,12 +16,15 @@ export interface Database {
   readonly scoped: ScopedSession;
 }
 
-export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOptions, 'rollbackOn'>>;
+/** What is left out means something by itself. */
+type Optional = 'rollbackOn' | 'readYourWrites' | 'backgroundConcurrency' | 'onBackgroundError';
+export type UnitOfWorkSettings = UnitOfWorkOptions & Required<Omit<UnitOfWorkOptions, Optional>>;
 
 @Injectable()
 export class Databases {
   readonly #byName = new Map<string, Database | undefined>();
   readonly #scoped: ScopedSession[] = [];
+  #binds: readonly ReachedDatabase[] = [];
   #settings: UnitOfWorkSettings = UNIT_OF_WORK_DEFAULTS;
   readonly #setBy = new Map<string, string>();
 
@@ -32,6 +36,22 @@ export class Databases {
   /** In the order of their `forRoot()`, which is the order of their commits, whichever of them was there first. */
   get scoped(): readonly ScopedSession[] {
     return this.#scoped;
+  }
+
+  /** The same as its sessions reach them. */
+  get binds(): readonly ReachedDatabase[] {
+    return this.#binds;
+  }
+
+  /** Those that are set up. */
+  get all(): readonly Database[] {
+    return [...this.#byName.values()].filter((one) => one !== undefined);
+  }
+
+  /** The default one, or else the first. */
+  get main(): Database {
+    const main = this.#byName.get(DEFAULT_NAME) ?? this.all[0];
+    return main ?? this.get(DEFAULT_NAME);
   }
 
   /** Takes a name, before anything is opened for it. Throws `SS_ERR_DUPLICATE_SESSION_NAME`. */
@@ -47,8 +67,10 @@ export class Databases {
 
   add(database: Database, options: ScopedSessionModuleOptions): void {
     this.#byName.set(database.name, database);
-    const known = [...this.#byName.values()].filter((one) => one !== undefined);
-    this.#scoped.splice(0, Infinity, ...known.map(({ scoped }) => scoped));
+    this.#scoped.splice(0, Infinity, ...this.all.map(({ scoped }) => scoped));
+    this.#binds = this.all.map(({ name, scoped: { registry, sessionFactory } }) => {
+      return { name, registry, factory: sessionFactory, entities: [] };
+    });
     for (const key of Object.keys(UNIT_OF_WORK_RULES) as (keyof UnitOfWorkOptions)[]) {
       if (options[key] === undefined) continue;
       const other = this.#setBy.get(key);

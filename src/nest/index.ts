@@ -1,4 +1,5 @@
 /** The nest room: modules, decorators, middleware, interceptor. */
+export { type ReadYourWritesOptions } from './client-of.js';
 export { dataSourceOptionsFromEnv } from './environment.js';
 export { InjectSession } from './inject-session.decorator.js';
 export {
@@ -15,6 +16,7 @@ export { ScopedSessionModule } from './scoped-session.module.js';
 export { Session } from './session.decorator.js';
 export { SessionErrorFilter } from './session-error.filter.js';
 export { SessionInterceptor } from './session.interceptor.js';
+export { SessionScope } from './session-scope.decorator.js';
 export { SessionOptions, type HandlerOptions } from './session-options.decorator.js';
 export type { DecoratableMethod, SessionMethodDecorator } from './decorated-method.js';
 export { own } from './method-owners.js';

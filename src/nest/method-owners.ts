@@ -9,6 +9,8 @@ import { Databases } from './databases.js';
 
 /** The scoped sessions of whoever owns an object, by name. */
 export interface SessionsByName {
+  /** Opens units of work of all of them. */
+  readonly main: { readonly scoped: ScopedSession };
   get(name: string): { readonly scoped: ScopedSession };
 }
 

@@ -1,6 +1,7 @@
 /** The options of forRoot, what of them belongs to one database and what to the application's units of work. */
 import type { MiddlewareConsumer, ModuleMetadata, Type } from '@nestjs/common';
 import type { DataSource, DataSourceOptions } from 'typeorm';
+import { type OnTaskError, TASK_LIMITS } from '../background/index.js';
 import {
   anything,
   callable,
@@ -23,6 +24,7 @@ import {
   type RollbackOn,
   type SessionOptions as SessionSettings,
 } from '../session/index.js';
+import { readYourWritesRule, type ReadYourWritesOptions } from './client-of.js';
 import { DEFAULT_NAME } from './tokens.js';
 
 /** A route as Nest's `MiddlewareConsumer.exclude` takes it. */
@@ -49,6 +51,14 @@ export interface UnitOfWorkOptions {
   readonly scopeTimeoutMs?: number;
   /** Milliseconds that a shutdown waits for units of work. Default 10 000. */
   readonly drainTimeoutMs?: number;
+  /** Background tasks that run at the same time, 1 and up. Default 5, but always one less than a pool lends. */
+  readonly backgroundConcurrency?: number;
+  /** Background tasks that are accepted beyond those, 0 and up; one more is refused. Default 1 000. */
+  readonly backgroundQueueLimit?: number;
+  /** Is told of the error of a background task, which is logged in any case. */
+  readonly onBackgroundError?: OnTaskError;
+  /** Lets clients read on replicas no later than what they wrote. Default: only within one unit of work. */
+  readonly readYourWrites?: ReadYourWritesOptions;
 }
 
 /** What the sessions of a database have in common. */
@@ -57,6 +67,7 @@ export const OPTIONS_OF_SESSIONS = [
   'readOnly',
   'begin',
   'unrepeatableReads',
+  'twoPhase',
   'unitOfWork',
   'autoflush',
   'expireOnCommit',
@@ -102,6 +113,10 @@ export const UNIT_OF_WORK_RULES: Rules<UnitOfWorkOptions> = {
   settleTimeoutMs: integer(0),
   scopeTimeoutMs: integer(1),
   drainTimeoutMs: integer(0),
+  backgroundConcurrency: integer(1),
+  backgroundQueueLimit: integer(0),
+  onBackgroundError: callable<OnTaskError>(),
+  readYourWrites: readYourWritesRule,
 };
 
 const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
@@ -111,6 +126,7 @@ const MODULE_RULES: Rules<ScopedSessionModuleOptions> = {
   readOnly: SESSION_RULES.readOnly,
   begin: SESSION_RULES.begin,
   unrepeatableReads: SESSION_RULES.unrepeatableReads,
+  twoPhase: SESSION_RULES.twoPhase,
   unitOfWork: SESSION_RULES.unitOfWork,
   autoflush: SESSION_RULES.autoflush,
   expireOnCommit: SESSION_RULES.expireOnCommit,
@@ -140,6 +156,7 @@ export const UNIT_OF_WORK_DEFAULTS = {
   settleTimeoutMs: 5_000,
   scopeTimeoutMs: 60_000,
   drainTimeoutMs: 10_000,
+  backgroundQueueLimit: TASK_LIMITS.queueLimit,
 } as const satisfies UnitOfWorkOptions;
 
 export function readModuleOptions(

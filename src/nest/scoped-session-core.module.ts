@@ -1,7 +1,9 @@
 /** What an application has once, however many databases: the middleware, the interceptor, the filter, the drain. */
 import { Global, Inject, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import { BackgroundTasks } from '../background/index.js';
 import { ActiveWork } from './active-work.js';
+import { BackgroundHost } from './background-host.js';
 import { ClassSerializers } from './class-serializers.js';
 import { Databases } from './databases.js';
 import { ExcludedRequests, ExcludedRequestsMiddleware } from './excluded-requests.js';
@@ -22,6 +24,8 @@ const EVERY_ROUTE = '{*path}';
   providers: [
     Databases,
     ActiveWork,
+    BackgroundHost,
+    { provide: BackgroundTasks, inject: [BackgroundHost], useFactory: ({ tasks }: BackgroundHost) => tasks },
     ExcludedRequests,
     ScopeMiddleware,
     UnservedMessages,
@@ -37,7 +41,7 @@ const EVERY_ROUTE = '{*path}';
     { provide: APP_FILTER, useExisting: SessionErrorFilter },
   ],
   // The last three for the interceptor, of which each module with a gateway that names it has one of its own.
-  exports: [Databases, ActiveWork, ExcludedRequests, UnservedMessages, GraphQLOperations],
+  exports: [Databases, ActiveWork, BackgroundTasks, ExcludedRequests, UnservedMessages, GraphQLOperations],
 })
 export class ScopedSessionCoreModule implements NestModule {
   constructor(@Inject(Databases) private readonly databases: Databases) {}

@@ -13,6 +13,7 @@ import {
 import { APP_FILTER, BaseExceptionFilter, ModulesContainer } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import {
+  BackgroundQueueFullError,
   ConnectionUnavailableError,
   DrainingError,
   NoResultFoundError,
@@ -34,6 +35,7 @@ const STATUS_OF = [
   [PoolTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ConnectionUnavailableError, HttpStatus.SERVICE_UNAVAILABLE],
   [DrainingError, HttpStatus.SERVICE_UNAVAILABLE],
+  [BackgroundQueueFullError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [StatementTimeoutError, HttpStatus.SERVICE_UNAVAILABLE],
   [ScopeAbortedError, HttpStatus.SERVICE_UNAVAILABLE],

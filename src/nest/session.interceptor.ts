@@ -10,6 +10,7 @@ import { Observable } from 'rxjs';
 import { runWithScope, Scope } from '../scope/index.js';
 import { type Ending, keepUnstored } from '../session/index.js';
 import { ActiveWork } from './active-work.js';
+import { nameClient } from './client-of.js';
 import { Databases } from './databases.js';
 import { EarlyResponses } from './early-responses.js';
 import { type Emission, endWith } from './end-with.js';
@@ -69,6 +70,7 @@ export class SessionInterceptor implements NestInterceptor {
     // Inside the work: options that come too late end it as any other error does.
     const work = (): Observable<unknown> => {
       if (isRead(context)) keepUnstored(ending.scope);
+      nameClient(ending.scope, context, this.databases.settings.readYourWrites);
       this.#configure(ending, plan, emission);
       return next.handle();
     };

@@ -34,7 +34,9 @@ export class Scope {
   outcome: Outcome | undefined;
   /** What the room that opened it has set for it; kept here so that it lives as long. */
   settings: object | undefined;
-  /** Why the work was cut short, when it was. */
+  /** Whom the work is done for, once that is told, and for how long its writes are remembered. @internal */
+  client: { readonly key: string; readonly forMs: number } | undefined;
+  /** Why the work was cut short, or could not be committed, when that was so. */
   endedBy: unknown;
   /** COMMITs that were sent in it and not refused, so that something of it may be stored. @internal */
   commits = 0;

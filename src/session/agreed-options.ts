@@ -23,7 +23,7 @@ export class AgreedOptions {
 
   /** @param sources - the session's own options, and the unit of work whose options go before them */
   constructor(
-    private readonly sources: BeginSettings & { readonly scope: Scope | undefined },
+    private readonly sources: BeginSettings & { readonly scope: Scope | undefined; readonly unitId: string },
     private readonly ofDataSource: IsolationLevel | undefined,
   ) {}
 
@@ -33,12 +33,14 @@ export class AgreedOptions {
     const isolation = one.isolation ?? scope.isolation ?? session.isolation ?? this.ofDataSource;
     const readOnly = one.readOnly ?? scope.readOnly ?? session.readOnly ?? false;
     const begin = scope.begin ?? session.begin ?? 'explicit';
-    if (isolation === undefined && !readOnly && begin === 'explicit') return PLAIN;
+    const { twoPhase = false } = session;
+    if (isolation === undefined && !readOnly && begin === 'explicit' && !twoPhase) return PLAIN;
     return {
       isolation,
       readOnly,
       begin,
       unrepeatableReads: scope.unrepeatableReads ?? session.unrepeatableReads,
+      ...(twoPhase && { twoPhase, unit: session.unitId }),
     };
   }
 

@@ -1,4 +1,5 @@
 /** What a session is made on: the engine, the options that hold for it, and the scope that it is in. */
+import { randomUUID } from 'node:crypto';
 import {
   type BeginMode,
   type Engine,
@@ -6,7 +7,9 @@ import {
   NO_RECORDER,
   type StatementRecorder,
 } from '../engine/index.js';
-import { currentScope, type Scope } from '../scope/index.js';
+import { currentScope, runWithScope, type Scope } from '../scope/index.js';
+import type { Binds } from './binds.js';
+import type { ReachedDatabase, SessionSite } from './bound-factory.js';
 import type { EndingOptions } from './ending.js';
 import type { FactorySettings } from './factory-options.js';
 import type { ModelSignals } from './model-signals.js';
@@ -14,6 +17,7 @@ import { type NotFound, notFoundError } from './not-found.js';
 import { RecordedQueries, type RecordedQuery, recordedQueries } from './recorded-queries.js';
 import type { SessionBinding } from './session-core.js';
 import type { UnitOfWorkMode, Warn } from './session-options.js';
+import type { SessionBase } from './session.js';
 import { Transaction } from './transaction.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
@@ -23,16 +27,39 @@ import type { TransactionSettings } from './transaction-settings.js';
  */
 export class Binding implements SessionBinding, TransactionSettings {
   readonly #recorded: RecordedQueries | undefined;
+  #unitId: string | undefined;
 
   constructor(
     readonly engine: Engine,
     private readonly settings: FactorySettings,
-    readonly scope: Scope | undefined,
-    private readonly enlist: (transaction: Transaction, session: object) => void,
+    private readonly site: SessionSite,
     private readonly ending: EndingOptions,
     readonly signals: ModelSignals,
+    readonly database: string,
+    readonly binds: Binds<ReachedDatabase> | undefined,
   ) {
     this.#recorded = recordedQueries(settings.recordQueries);
+  }
+
+  get scope(): Scope | undefined {
+    return this.site.scope;
+  }
+
+  sessionOf(name: string): { session: SessionBase; isKnown: boolean } {
+    const { scope } = this;
+    const { factory, registry } = this.binds!.named(name);
+    return scope === undefined || registry === undefined
+      ? { session: factory.createBound(name, { ...this.site, maker: this }), isKnown: false }
+      : { session: runWithScope(scope, 'inner', () => registry.get()), isKnown: true };
+  }
+
+  get twoPhase(): boolean | undefined {
+    return this.settings.twoPhase;
+  }
+
+  /** That of the session which made this one, where one did. */
+  get unitId(): string {
+    return this.scope?.id ?? this.site.maker?.unitId ?? (this.#unitId ??= randomUUID());
   }
 
   get recorder(): StatementRecorder {
@@ -99,7 +126,7 @@ export class Binding implements SessionBinding, TransactionSettings {
     const { scope } = this;
     const transaction = new Transaction(this.engine, this);
     if (scope?.isOpen === false) transaction.state.end(scope.endedBy);
-    else this.enlist(transaction, session);
+    else this.site.enlist(transaction, session);
     if (scope === undefined) transaction.leaseSlot.parent = currentScope();
     return transaction;
   }

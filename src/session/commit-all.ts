@@ -1,6 +1,7 @@
 /** The COMMIT of a unit of work: of all its databases, none of which is kept when one of them cannot be. */
 import { refuseUnfinished } from './end-of-transaction.js';
 import type { Warn } from './session-options.js';
+import { commitInOrder } from './commit-in-order.js';
 import type { Transaction } from './transaction.js';
 import { prepareAll, warnOfUnflushed } from './unstored-work.js';
 
@@ -24,11 +25,10 @@ export async function commitAll(
   if (!stores) warnOfUnflushed(kept, warn);
   await prepareAll(kept, stores);
   // A hook may have decided otherwise.
-  for (const transaction of kept.filter(isKept)) {
-    // One database after the other, in the order in which they were set up.
+  const commit = async (transaction: Transaction): Promise<void> => {
     const lastCheck = (): void => refuseUnfinished(transaction);
-    // oxlint-disable-next-line no-await-in-loop
     await transaction.commit({ lastCheck, flushes: stores, expires: false });
     committed();
-  }
+  };
+  await commitInOrder(kept.filter(isKept), commit, refuseUnfinished);
 }

@@ -118,11 +118,12 @@ async function settleInTime(
 export function cutShort(transaction: Transaction, reason: unknown): void {
   transaction.state.end(reason);
   transaction.discard(reason);
+  transaction.startedHooks?.limit(transaction.settings.settleTimeoutMs);
 }
 
 /** What to tell of work that is about to be cut short with `error`: a COMMIT by hand that is on its way may still arrive. */
 export function whatIsKnown(error: Error, transactions: readonly Transaction[]): Error {
-  if (!transactions.some(({ state }) => state.isCommitSent)) return error;
+  if (!transactions.some(({ state }) => state.isCommitSent || state.isPrepared)) return error;
   return new CommitOutcomeUnknownError(
     'Whether this unit of work was committed is not known: it was cut short while its COMMIT was on the way. Look before ' +
       'doing it again.',

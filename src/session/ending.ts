@@ -1,5 +1,5 @@
 /** How a unit of work ends: what decides between COMMIT and ROLLBACK, and in which order things happen. */
-import { CommitOutcomeUnknownError, suppress } from '../errors.js';
+import { ScopedSessionError, suppress } from '../errors.js';
 import { runWithScope, type Scope } from '../scope/index.js';
 import { commitAll } from './commit-all.js';
 import { commitSoFar } from './commit-so-far.js';
@@ -7,9 +7,9 @@ import { cutShort, settleAll, stop, whatIsKnown } from './end-of-transaction.js'
 import { type CommitMode, optionsOf } from './scope-options.js';
 import { type Completion, decide, type RollbackOn } from './completion.js';
 import type { SessionBase } from './session.js';
-import { startedTransactionOf } from './session-core.js';
 import type { Warn } from './session-options.js';
 import { endTimeout, scopeTimeout } from './scope-timeouts.js';
+import { ownTransactionsOf } from './together.js';
 import type { Transaction } from './transaction.js';
 import { warnOfDropped } from './unstored-work.js';
 
@@ -179,8 +179,7 @@ export class Ending {
   get #transactions(): Transaction[] {
     return this.sources
       .filter(({ registry }) => registry.has())
-      .map(({ registry }) => startedTransactionOf(registry.get()))
-      .filter((transaction) => transaction !== undefined);
+      .flatMap(({ registry }) => ownTransactionsOf(registry.get()));
   }
 
   async #end(completion: Completion): Promise<void> {
@@ -192,7 +191,8 @@ export class Ending {
       if (completion.kind === 'aborted') transactions.forEach((one) => cutShort(one, completion.error));
       else await this.#finish(transactions, completion);
     } catch (error) {
-      if (error instanceof CommitOutcomeUnknownError) this.scope.outcome = 'unknown';
+      if (error instanceof ScopedSessionError && error.outcome === 'unknown') this.scope.outcome = 'unknown';
+      this.scope.endedBy ??= error;
       throw error;
     } finally {
       // Rolls back whatever is still open, whoever opened it.

@@ -1,7 +1,8 @@
 /** The options of a session factory, and how they are read. */
 import type { DataSource } from 'typeorm';
-import { callable, Engine, engineOf, integer, isDataSource } from '../engine/index.js';
+import { callable, Engine, engineOf, integer, isDataSource, text } from '../engine/index.js';
 import { InvalidOptionError } from '../errors.js';
+import { type BindsOption, bindsFrom } from './bind-options.js';
 import type { EndingOptions } from './ending.js';
 import type { NotFound } from './not-found.js';
 import { type RetryOptions, retryRule } from './retry.js';
@@ -15,6 +16,13 @@ export type SessionClass = new (...given: ConstructorParameters<typeof SessionBa
 export interface SessionFactoryOptions extends SessionOptions {
   /** Where sessions get their connections, instead of the first argument. */
   readonly dataSource?: DataSource | Engine;
+  /** What errors call the database, where a unit of work has several. Default `default`. */
+  readonly name?: string;
+  /**
+   * Databases that the sessions reach besides their own, by name: classes that only one of them knows, or that
+   * `@BindKey(name)` puts there, are handed to it. SQLAlchemy's `Session(binds={…})`; committed in this order, after their own.
+   */
+  readonly binds?: BindsOption;
   /** A class of your own that extends `SessionBase`. */
   readonly sessionClass?: SessionClass;
   /** Gets warnings that no caller waits for. Default: `process.emitWarning`. */
@@ -36,13 +44,18 @@ export const BEGIN_RULES = { ...SESSION_RULES, retry: retryRule };
 export const FACTORY_RULES = {
   ...SESSION_RULES,
   dataSource: engineFrom,
+  name: text,
+  binds: bindsFrom,
   sessionClass: sessionClassFrom,
   warn: warnFrom,
   notFound: callable<NotFound>(),
   settleTimeoutMs: integer(0),
 };
 
-export type FactorySettings = Omit<SessionFactoryOptions, 'dataSource'> & { readonly dataSource?: Engine };
+export type FactorySettings = Omit<SessionFactoryOptions, 'dataSource' | 'binds'> & {
+  readonly dataSource?: Engine;
+  readonly binds?: ReturnType<typeof bindsFrom>;
+};
 
 /** Level and begin must exist on the database, whichever of the two was given last. */
 export function checked(settings: FactorySettings): FactorySettings {

@@ -5,6 +5,7 @@ export { joinDataSource } from './joined-data-source.js';
 export type { StatementParameters } from './named-parameters.js';
 export { NestedTransaction } from './nested-transaction.js';
 export {
+  CLIENT_FOR_MS,
   COMMIT_MODES,
   commitMode,
   configureScope,
@@ -17,10 +18,16 @@ export {
   type RepositoryMode,
   type ScopeOptions,
 } from './scope-options.js';
-export type { RunOptions } from './run-options.js';
+export { readRunOptions, type RunOptions } from './run-options.js';
 export { scopedSession } from './new-scoped-session.js';
 export { ScopedSession } from './scoped-session.js';
-export type { SessionApi, SessionObjects, SessionStatements, SessionTransactions } from './session-api.js';
+export type {
+  SessionApi,
+  SessionObjects,
+  SessionReplicas,
+  SessionStatements,
+  SessionTransactions,
+} from './session-api.js';
 export { SessionBase } from './session.js';
 export type { SessionHooks } from './session-hooks-api.js';
 export { startedTransactionOf, transactionOf } from './session-core.js';
@@ -36,6 +43,9 @@ export {
   type SessionQuery,
   type SessionUnitOfWork,
 } from './session-objects-api.js';
+export { BindKey } from './bind-key.js';
+export type { BindOptions, BindsOption, BindTarget } from './bind-options.js';
+export type { BoundFactory, ReachedDatabase } from './bound-factory.js';
 export type { BeginOptions, SessionClass, SessionFactoryOptions } from './factory-options.js';
 export { watchPlainUse } from './plain-use.js';
 export type { ModelsListener } from './model-signals.js';
@@ -50,7 +60,7 @@ export type {
 } from './session-conveniences-api.js';
 export type { MakeQuery, QueryProperty } from './query-property.js';
 export { RecordedQuery } from './recorded-queries.js';
-export type { RetryOptions } from './retry.js';
+export { type RetryOptions, withRetry } from './retry.js';
 export { isRetryable } from './retryable.js';
 export { SessionFactory, sessionFactory } from './session-factory.js';
 export {

@@ -86,7 +86,7 @@ class JoinedDataSource implements AdoptionSeam {
     if (scope.outcome !== undefined && scope.outcome !== 'committed') return this.#endedSession(scope);
     this.#warnOnce(
       `${scope.label} has ended, and code that it did not await still uses TypeORM: outside every transaction now. Await ` +
-        'it, or give it a unit of its own: scopedSession.independently(fn).',
+        'it, or give it a unit of its own: BackgroundTasks.run(fn), scopedSession.independently(fn).',
       `ended ${scope.label}`,
     );
     return undefined;

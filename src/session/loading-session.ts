@@ -13,7 +13,7 @@ import {
   refresh,
   selectRow,
 } from '../unit-of-work/index.js';
-import { bindingOf, promised, transactionOf, unitOfWorkOf } from './session-core.js';
+import { bindingOf, promised, togetherOf, transactionOf, unitOfWorkOf } from './session-core.js';
 import { getOptions, refreshOptions } from './object-options.js';
 import type { GetOptions, Identifier, RowLock, SessionQuery } from './session-objects-api.js';
 import { TrackingSession } from './tracking-session.js';
@@ -102,7 +102,7 @@ export class LoadingSession extends TrackingSession {
   }
 
   expireAll(): void {
-    unitOfWorkOf(this).expireAll();
+    for (const session of togetherOf(this)) unitOfWorkOf(session).expireAll();
   }
 }
 

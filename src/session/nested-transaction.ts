@@ -3,6 +3,12 @@ import type { NestedTransactions } from './nested-transactions.js';
 import type { Savepoint } from './savepoint.js';
 import type { WorkBlock } from './work-block.js';
 
+/** The savepoints of the other databases that a session reaches, as one. */
+export interface OtherSavepoints {
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
 /**
  * What `beginNested()` returns.
  *
@@ -20,9 +26,11 @@ export class NestedTransaction {
   readonly #all: NestedTransactions;
   readonly #savepoint: Savepoint;
   readonly #block: WorkBlock;
+  readonly #others: OtherSavepoints | undefined;
 
   /** @internal */
-  constructor(all: NestedTransactions, savepoint: Savepoint, block: WorkBlock) {
+  constructor(all: NestedTransactions, savepoint: Savepoint, block: WorkBlock, others?: OtherSavepoints) {
+    this.#others = others;
     this.#all = all;
     this.#savepoint = savepoint;
     this.#block = block;
@@ -33,12 +41,14 @@ export class NestedTransaction {
   }
 
   /** Keeps what was done since; the whole transaction still decides. Throws `SS_ERR_TRANSACTION_CLOSED` after the end. */
-  commit(): Promise<void> {
+  async commit(): Promise<void> {
+    if (this.isActive) await this.#others?.commit();
     return this.#all.commit(this.#savepoint, this.#block);
   }
 
   /** Undoes what was done since. Throws `SS_ERR_TRANSACTION_CLOSED` after the end. */
-  rollback(): Promise<void> {
+  async rollback(): Promise<void> {
+    if (this.isActive) await this.#others?.rollback();
     return this.#all.rollback(this.#savepoint, this.#block);
   }
 

@@ -26,6 +26,9 @@ export interface ScopeOptions extends Pick<
   readonly timeoutMs?: number;
 }
 
+/** Milliseconds that a client is remembered after it wrote, where nobody says otherwise. */
+export const CLIENT_FOR_MS = 5_000;
+
 export const commitMode: Rule<CommitMode> = oneOf(COMMIT_MODES);
 export const repositoryMode: Rule<RepositoryMode> = oneOf(REPOSITORY_MODES);
 

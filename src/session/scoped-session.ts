@@ -5,6 +5,7 @@ import type { Registry, Scope } from '../scope/index.js';
 import type { SessionFactoryOptions } from './factory-options.js';
 import type { ModelsListener } from './model-signals.js';
 import { passOn } from './pass-on.js';
+import { isPromised } from './promised-members.js';
 import { type MakeQuery, type QueryProperty, queryProperty } from './query-property.js';
 import { withRetry } from './retry.js';
 import { readRunOptions, type RunOptions } from './run-options.js';
@@ -119,7 +120,7 @@ export class ScopedSession extends PassedOn {
    * unit of work of its own. With a scope function of one's own: the same with the session of the current key.
    *
    * @param fn - the work; gets the session, and so does everything it calls
-   * @param options - `label`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
+   * @param options - `label`, `client`, `isolation`, `readOnly`, `timeoutMs` (of one attempt; no limit when left out), `retry`: `fn` is
    *   called again, in a new scope with a new session, after a failure that left nothing behind
    * @returns what `fn` returns, after the COMMIT was acknowledged
    * @throws what `fn` throws, else what the commit throws, in the last attempt; `SS_ERR_INVALID_OPTION`
@@ -238,4 +239,9 @@ const ALREADY_PRESENT =
   'Scoped session is already present; no new options may be specified. Pass them to the first call in the scope, or call ' +
   'remove() first.';
 
-passOn(SessionBase.prototype, ScopedSession.prototype, (scoped) => (scoped as ScopedSession).current());
+passOn(
+  SessionBase.prototype,
+  ScopedSession.prototype,
+  (scoped) => (scoped as ScopedSession).current(),
+  isPromised,
+);

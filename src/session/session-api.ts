@@ -38,6 +38,14 @@ export interface SessionTransactions {
   /** Opens a savepoint that its handle ends. Handles are a stack: ending one ends those opened after it. */
   beginNested(): Promise<NestedTransaction>;
   /**
+   * The first phase of a two-phase commit, with `twoPhase: true`: everything is flushed, and the server keeps it until it is
+   * told to commit or to roll back. After it only `commit()` and `rollback()` are accepted. Without it `commit()` does both.
+   *
+   * @throws `SS_ERR_ILLEGAL_STATE_CHANGE` without `twoPhase` or with a savepoint open; `SS_ERR_COMMIT_OUTCOME_UNKNOWN`, or the
+   *   server's error
+   */
+  prepare(): Promise<void>;
+  /**
    * Commits the whole transaction and gives the connection back; the next statement begins a new one.
    *
    * @throws `SS_ERR_PENDING_ROLLBACK`, `SS_ERR_COMMIT_OUTCOME_UNKNOWN`, `SS_ERR_ILLEGAL_STATE_CHANGE`, or the server's error
@@ -53,6 +61,23 @@ export interface SessionTransactions {
   invalidate(): Promise<void>;
   /** From now on the transaction can only be rolled back; a request answers as it would and stores nothing. */
   setRollbackOnly(reason?: string): void;
+}
+
+/** Reads on replicas that are not to be older than what was written. */
+export interface SessionReplicas {
+  /**
+   * Where the last write of this unit of work, or of its client, stands in the primary's log: GTIDs or an LSN. Undefined before
+   * there is one, and without replicas or `replicaWaitMs`. A client may carry it to another instance of the application.
+   */
+  readonly writePosition: string | undefined;
+  /**
+   * `readOnly` transactions of this unit of work that begin from now on see what was written up to `position`: on a replica that
+   * has it within `replicaWaitMs`, else on the primary.
+   *
+   * @param position - a `writePosition`; what comes from a client is checked for its form
+   * @throws `SS_ERR_INVALID_PARAMETER` for a text that is none
+   */
+  readAfter(position: string): void;
 }
 
 /** SQL by hand. */
@@ -92,6 +117,7 @@ export interface SessionObjects {
 export interface SessionApi
   extends
     SessionTransactions,
+    SessionReplicas,
     SessionUnitOfWork,
     SessionLoading,
     SessionConveniences,

@@ -3,6 +3,9 @@ import type { DataSource } from 'typeorm';
 import { type Engine, readOptions } from '../engine/index.js';
 import { requireFunction, suppress } from '../errors.js';
 import type { Scope } from '../scope/index.js';
+import { bindsWith } from './bind-factories.js';
+import { Binds } from './binds.js';
+import type { Enlist, ReachedDatabase, SessionSite } from './bound-factory.js';
 import { Binding } from './binding.js';
 import type { EndingOptions } from './ending.js';
 import {
@@ -36,6 +39,7 @@ import type { Transaction } from './transaction.js';
 export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
+  #binds: Binds<ReachedDatabase> | undefined;
   readonly #signals = new ModelSignals();
 
   /** @internal */
@@ -45,6 +49,7 @@ export class SessionFactory {
       target === undefined ? settings : { ...settings, dataSource: engineFrom(target, 'The DataSource') },
     );
     this.#endingOptions = endingOptionsOf(this.#settings);
+    this.#binds = this.#givenBinds();
   }
 
   /** Where the sessions get their connections; undefined until one is configured. */
@@ -86,15 +91,17 @@ export class SessionFactory {
   #make(
     overrides: SessionOptions | undefined,
     scope: Scope | undefined,
-    enlist: (transaction: Transaction, session: object) => void,
+    enlist: Enlist,
+    { name = this.#settings.name ?? DEFAULT_NAME, maker }: Bound = {},
   ): SessionBase {
     const own = overrides && readOptions('create', overrides, SESSION_RULES);
     const settings = own === undefined ? this.#settings : checked({ ...this.#settings, ...own });
     const { dataSource: engine, sessionClass = SessionBase } = this.#settings;
     const info = own?.info === undefined ? this.#settings.info : { ...this.#settings.info, ...own.info };
     if (engine === undefined) return new sessionClass(undefined, info);
+    const site = { scope, enlist, overrides, maker };
     return new sessionClass(
-      new Binding(engine, settings, scope, enlist, this.endingOptions, this.#signals),
+      new Binding(engine, settings, site, this.endingOptions, this.#signals, name, this.#binds),
       info,
     );
   }
@@ -112,6 +119,36 @@ export class SessionFactory {
     const changed = readOptions('configure', options, FACTORY_RULES) as FactorySettings;
     this.#settings = checked({ ...this.#settings, ...changed });
     this.#endingOptions = endingOptionsOf(this.#settings);
+    if (this.#settings.binds !== undefined) this.#binds = this.#givenBinds();
+  }
+
+  #givenBinds(): Binds<ReachedDatabase> | undefined {
+    const name = this.#settings.name ?? DEFAULT_NAME;
+    const others = bindsWith(this.#settings, (engine, options) => new SessionFactory(engine, options));
+    if (others === undefined) return undefined;
+    const all = [{ name, factory: this, entities: [] }, ...others];
+    return new Binds(name, () => all);
+  }
+
+  /**
+   * Makes sessions reach the other databases of their application.
+   *
+   * @param list - all of them in the order of their commits, this one included
+   * @internal
+   */
+  reach(list: () => readonly ReachedDatabase[]): void {
+    this.#binds = new Binds(this.#settings.name ?? DEFAULT_NAME, list);
+  }
+
+  /**
+   * A session that another one has made, to hand to it what belongs here; it has its place and its overrides.
+   *
+   * @internal
+   */
+  createBound(name: string, site: SessionSite): SessionBase {
+    // What is begun, the other one says.
+    const { scope, enlist, overrides, maker } = site;
+    return this.#make({ ...overrides, autobegin: true }, scope, enlist, { name, maker });
   }
 
   /**
@@ -186,3 +223,8 @@ export function sessionFactory(
 ): SessionFactory {
   return new SessionFactory(target, options);
 }
+
+const DEFAULT_NAME = 'default';
+
+/** What another session has said of one that is made for it. */
+type Bound = Pick<SessionSite, 'maker'> & { readonly name?: string };

@@ -35,6 +35,11 @@ export interface SessionOptions {
   readonly begin?: BeginMode;
   /** Accepts that reads before the first write see what others commit between them. Default false. */
   readonly unrepeatableReads?: boolean;
+  /**
+   * Begins transactions as branches of a two-phase commit (MySQL and MariaDB): a unit of work with several databases prepares all
+   * of them before it commits the first. Default false.
+   */
+  readonly twoPhase?: boolean;
   /** False: nothing is accepted before `begin()`. Default true. */
   readonly autobegin?: boolean;
   /** Stores what was changed before a query that may read it. Default true. */
@@ -72,6 +77,7 @@ export const SESSION_RULES: Rules<SessionOptions> = {
   readOnly: flag,
   begin: beginMode,
   unrepeatableReads: flag,
+  twoPhase: flag,
   autobegin: flag,
   autoflush: flag,
   expireOnCommit: flag,

@@ -11,7 +11,7 @@ import {
 import { endTransaction } from './end-of-transaction.js';
 import { Ending, type EndingWatch, type SessionSource } from './ending.js';
 import type { Counted } from './retry.js';
-import { configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
+import { CLIENT_FOR_MS, configureScope, optionsOf, type ScopeOptions } from './scope-options.js';
 import type { SessionFactory } from './session-factory.js';
 import type { SessionOptions } from './session-options.js';
 import { commitsOf, type SessionBase } from './session.js';
@@ -23,6 +23,8 @@ export type Work<T> = (session: SessionBase) => Promise<T> | T;
 /** What `run` sets for its unit of work. */
 export interface WorkOptions extends Omit<ScopeOptions, 'commit' | 'repositories'> {
   readonly label: string;
+  /** Whom it is done for. */
+  readonly client?: string | undefined;
   /** Is told where the unit's COMMITs are counted. */
   readonly counted?: Counted | undefined;
 }
@@ -80,10 +82,11 @@ export class SessionsOfScopes implements SessionPlace {
     this.factory.noticeForgotten(session, transaction);
   }
 
-  async run<T>(work: Work<T>, { label, counted, ...own }: WorkOptions): Promise<T> {
+  async run<T>(work: Work<T>, { label, counted, client, ...own }: WorkOptions): Promise<T> {
     const { host } = this;
     const scope = new Scope({ label, parent: currentScope(), ...(host && { owner: host.owner }) });
     configureScope(scope, own);
+    if (client !== undefined) scope.client = { key: client, forMs: CLIENT_FOR_MS };
     counted?.(scope);
     const ending = new Ending(scope, host?.sources ?? [this], this.factory.endingOptions, host);
     ending.claim();

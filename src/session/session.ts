@@ -12,12 +12,14 @@ import { readOptions, type TransactionOptions } from '../engine/index.js';
 import { InvalidParameterError, requireFunction } from '../errors.js';
 import { executeAll } from './execute.js';
 import type { StatementParameters } from './named-parameters.js';
-import { NestedTransaction } from './nested-transaction.js';
+import { NestedTransaction, type OtherSavepoints } from './nested-transaction.js';
 import type { CommitCount } from './retry.js';
 import { ConvenientSession } from './convenient-session.js';
 import { queryOf } from './loading-session.js';
+import { routeToBinds } from './route-to-binds.js';
 import {
   bindingOf,
+  partFromOthers,
   promised,
   type SessionBinding,
   startedTransactionOf,
@@ -27,6 +29,14 @@ import type { EntityClass, SessionQuery } from './session-objects-api.js';
 import type { SessionApi } from './session-api.js';
 import { TRANSACTION_RULES } from './session-options.js';
 import type { StatementResult } from './statement-result.js';
+import {
+  commitTogether,
+  eachOf,
+  nestTogether,
+  openTogether,
+  prepareTogether,
+  transactionsOf,
+} from './together.js';
 import type { Transaction } from './transaction.js';
 
 /**
@@ -56,11 +66,11 @@ export class SessionBase extends ConvenientSession implements SessionApi {
   }
 
   get isActive(): boolean {
-    return startedTransactionOf(this)?.state.isActive ?? true;
+    return transactionsOf(this).every(({ state }) => state.isActive);
   }
 
   inTransaction(): boolean {
-    return startedTransactionOf(this)?.isInTransaction ?? false;
+    return transactionsOf(this).some(({ isInTransaction }) => isInTransaction);
   }
 
   inNestedTransaction(): boolean {
@@ -75,21 +85,31 @@ export class SessionBase extends ConvenientSession implements SessionApi {
   beginNested(): Promise<NestedTransaction>;
   beginNested<T>(fn?: () => Promise<T>): Promise<T | NestedTransaction> {
     return promised<T | NestedTransaction>(this, async () => {
-      const { nested, block } = this.#bound;
-      if (fn === undefined) return new NestedTransaction(nested, await nested.open(), block);
+      const { nested } = this.#bound;
+      const reaches = bindingOf(this).binds !== undefined;
+      if (fn === undefined) {
+        const others = reaches ? await openTogether(this, (other) => savepointIn(other)) : undefined;
+        return savepointIn(this.#bound, others);
+      }
       requireFunction(fn, 'The argument of beginNested');
-      return nested.run(async () => fn());
+      return reaches ? nestTogether(this, async () => fn()) : nested.run(async () => fn());
     });
+  }
+
+  async prepare(): Promise<void> {
+    this.#bound.refuseAfterEnd();
+    await prepareTogether(transactionsOf(this));
   }
 
   async commit(): Promise<void> {
     this.#bound.refuseAfterEnd();
-    await this.#bound.commit();
+    const transactions = transactionsOf(this);
+    await (transactions.length === 1 ? this.#bound.commit() : commitTogether(transactions));
   }
 
   async rollback(): Promise<void> {
     this.#bound.refuseAfterEnd();
-    await this.#bound.rollback();
+    await eachOf(transactionsOf(this), (transaction) => transaction.rollback());
   }
 
   async close(): Promise<void> {
@@ -105,20 +125,32 @@ export class SessionBase extends ConvenientSession implements SessionApi {
     // What has ended for good is closed already.
     if (transaction === undefined || transaction.state.isEnded) return;
     transaction.refuseAfterEnd();
-    await transaction.rollback(name, 'detached');
+    const transactions = transactionsOf(this);
+    partFromOthers(this);
+    await eachOf(transactions, (one) => one.rollback(name, 'detached'));
   }
 
   async invalidate(): Promise<void> {
     this.#bound.refuseAfterEnd();
-    this.#bound.discard(new Error('The session was invalidated.'));
-    await this.#bound.startedHooks?.tell();
+    const transactions = transactionsOf(this);
+    partFromOthers(this);
+    for (const transaction of transactions) transaction.discard(new Error('The session was invalidated.'));
+    await eachOf(transactions, async ({ startedHooks }) => startedHooks?.tell());
   }
 
   setRollbackOnly(reason = 'setRollbackOnly() was called'): void {
     if (typeof reason !== 'string')
       throw new InvalidParameterError('setRollbackOnly takes its reason as a text.');
     this.#bound.refuseAfterEnd();
-    this.#bound.state.rollbackOnly ??= reason;
+    for (const { state } of transactionsOf(this)) state.rollbackOnly ??= reason;
+  }
+
+  get writePosition(): string | undefined {
+    return this.#bound.engine.servers.positionOf(this.#bound.identity);
+  }
+
+  readAfter(position: string): void {
+    this.#bound.engine.servers.readAfter(this.#bound.identity, position);
   }
 
   execute<Row = Record<string, unknown>>(
@@ -194,7 +226,14 @@ export class SessionBase extends ConvenientSession implements SessionApi {
 export function commitsOf(session: SessionBase): CommitCount {
   return {
     get commits() {
-      return startedTransactionOf(session)?.state.commits ?? 0;
+      return transactionsOf(session).reduce((sum, { state }) => sum + state.commits, 0);
     },
   };
 }
+
+async function savepointIn(transaction: Transaction, others?: OtherSavepoints): Promise<NestedTransaction> {
+  const { nested, block } = transaction;
+  return new NestedTransaction(nested, await nested.open(), block, others);
+}
+
+routeToBinds(SessionBase.prototype);

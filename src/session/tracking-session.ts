@@ -15,7 +15,17 @@ import {
 import { mergeOptions } from './object-options.js';
 import { refuseReadOnly, refuseUntracked } from './refuse-untracked.js';
 import { HookingSession } from './hooking-session.js';
-import { promised, startedTransactionOf, transactionOf, unitOfWorkOf } from './session-core.js';
+import { classOf } from './route-to-binds.js';
+import {
+  bindingOf,
+  otherOf,
+  promised,
+  type SessionCore,
+  startedTransactionOf,
+  togetherOf,
+  transactionOf,
+  unitOfWorkOf,
+} from './session-core.js';
 import type { BulkInsertOptions, BulkSaveOptions, SessionUnitOfWork } from './session-objects-api.js';
 
 const SAVE_RULES: Rules<BulkSaveOptions> = { returnDefaults: flag, updateChangedOnly: flag };
@@ -36,8 +46,8 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
   }
 
   addAll(entities: Iterable<object>): void {
-    const work = this.#using();
-    for (const entity of entities) work.add(entity);
+    this.#using();
+    for (const entity of entities) this.add(entity);
   }
 
   delete(entity: object): void {
@@ -54,7 +64,7 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
   }
 
   expungeAll(): void {
-    unitOfWorkOf(this).expungeAll();
+    for (const session of togetherOf(this)) unitOfWorkOf(session).expungeAll();
   }
 
   has(entity: object): boolean {
@@ -62,19 +72,19 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
   }
 
   [Symbol.iterator](): IterableIterator<object> {
-    return this.#objects()?.[Symbol.iterator]() ?? [].values();
+    return this.#objects((work) => work).values();
   }
 
   get new(): ReadonlySet<object> {
-    return this.#objects()?.new ?? new Set();
+    return this.#objects((work) => work.new);
   }
 
   get dirty(): ReadonlySet<object> {
-    return this.#objects()?.dirty ?? new Set();
+    return this.#objects((work) => work.dirty);
   }
 
   get deleted(): ReadonlySet<object> {
-    return this.#objects()?.deleted ?? new Set();
+    return this.#objects((work) => work.deleted);
   }
 
   get identityMap(): IdentityView {
@@ -95,15 +105,22 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
   }
 
   flush(): Promise<void> {
-    return promised(this, () => transactionOf(this).tracking.flush());
+    return promised(this, async () => {
+      // One after the other, as they will be committed. oxlint-disable-next-line no-await-in-loop
+      for (const session of togetherOf(this)) await transactionOf(session).tracking.flush();
+    });
   }
 
   bulkSaveObjects(entities: Iterable<object>, options?: BulkSaveOptions): Promise<void> {
     const name = 'bulkSaveObjects';
-    return this.#bulk(name, () => {
+    return promised(this, async () => {
       const { returnDefaults = false, updateChangedOnly = true } = readOptions(name, options, SAVE_RULES);
       requireIterable(entities, name);
-      return [rowsOfObjects(unitOfWorkOf(this), entities, updateChangedOnly), returnDefaults];
+      // What is given is checked, and copied, before the first is stored.
+      const stored = [...bySession(this, entities, name)].map(([session, own]) =>
+        bulk(session, name, (work) => [rowsOfObjects(work, own, updateChangedOnly), returnDefaults]),
+      );
+      await Promise.all(stored);
     });
   }
 
@@ -113,7 +130,7 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
     options?: BulkInsertOptions,
   ): Promise<void> {
     const name = 'bulkInsertMappings';
-    return this.#bulk(name, ({ dataSource }) => {
+    return bulk(this, name, ({ dataSource }) => {
       const { returnDefaults = false, renderNulls = false } = readOptions(name, options, INSERT_RULES);
       requireIterable(mappings, name);
       return [rowsToInsert(dataSource, target, mappings, renderNulls), returnDefaults];
@@ -125,7 +142,7 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
     mappings: Iterable<DeepPartial<E>>,
   ): Promise<void> {
     const name = 'bulkUpdateMappings';
-    return this.#bulk(name, ({ dataSource }) => {
+    return bulk(this, name, ({ dataSource }) => {
       requireIterable(mappings, name);
       return [rowsToUpdate(dataSource, target, mappings), false];
     });
@@ -144,20 +161,10 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
     unitOfWorkOf(this).makeTransientToDetached(entity);
   }
 
-  /** What is given is checked, and copied, at the call. */
-  #bulk(name: string, read: (work: UnitOfWork) => [rows: BulkRow[], returnDefaults: boolean]): Promise<void> {
-    return promised(this, async () => {
-      const transaction = transactionOf(this);
-      transaction.refuseAfterEnd();
-      refuseReadOnly(transaction, `${name}()`);
-      const { tracking } = transaction;
-      await tracking.bulk(`${name}()`, ...read(tracking.work));
-    });
-  }
-
   /** To look needs no transaction. */
-  #objects(): UnitOfWork | undefined {
-    return startedTransactionOf(this)?.startedTracking?.work;
+  #objects(those: (work: UnitOfWork) => Iterable<object>): Set<object> {
+    const works = togetherOf(this).map((session) => startedTransactionOf(session)?.startedTracking?.work);
+    return new Set(works.flatMap((work) => (work === undefined ? [] : [...those(work)])));
   }
 
   /** To change what is tracked begins the transaction. */
@@ -166,6 +173,36 @@ export class TrackingSession extends HookingSession implements SessionUnitOfWork
     refuseUntracked(transaction);
     return transaction.tracking.touch();
   }
+}
+
+/** What is given is checked, and copied, at the call. */
+function bulk(
+  session: SessionCore,
+  name: string,
+  read: (work: UnitOfWork) => [rows: BulkRow[], returnDefaults: boolean],
+): Promise<void> {
+  return promised(session, async () => {
+    const transaction = transactionOf(session);
+    transaction.refuseAfterEnd();
+    refuseReadOnly(transaction, `${name}()`);
+    const { tracking } = transaction;
+    await tracking.bulk(`${name}()`, ...read(tracking.work));
+  });
+}
+
+/** The objects by the session of their class, in their order. */
+function bySession(
+  session: SessionCore,
+  entities: Iterable<object>,
+  use: string,
+): ReadonlyMap<SessionCore, Iterable<object>> {
+  if (bindingOf(session).binds === undefined) return new Map([[session, entities]]);
+  const found = new Map<SessionCore, object[]>();
+  for (const entity of entities) {
+    const own = otherOf(session, classOf(entity), use) ?? session;
+    found.set(own, [...(found.get(own) ?? []), entity]);
+  }
+  return found;
 }
 
 function requireIterable(given: unknown, name: string): void {

@@ -18,6 +18,8 @@ export interface CommitOptions {
   readonly flushes?: boolean;
   /** Whether objects are expired. Default: what the session's `expireOnCommit` says. */
   readonly expires?: boolean;
+  /** Whether hooks are told at once of what became of it. Default true. */
+  readonly tells?: boolean;
 }
 
 /** What becomes of the session's objects in a rollback: they are expired, or the session lets go of them. */
@@ -52,8 +54,8 @@ export class TransactionEnd {
 
   async commit(options: CommitOptions): Promise<void> {
     const { settings } = this.transaction;
-    const { flushes = true, expires = settings.expireOnCommit } = options;
-    await this.#change('commit()', 'AfterTransactionCommit', async () => {
+    const { flushes = true, expires = settings.expireOnCommit, tells = true } = options;
+    const change = async (): Promise<Change> => {
       await this.#prepare(flushes);
       // A hook may have decided otherwise.
       this.transaction.state.refuseCommit();
@@ -61,12 +63,31 @@ export class TransactionEnd {
       if (isConnected) await this.#commit({ ...options, flushes });
       startedTracking?.work.committed(expires);
       return { hadConnection: isConnected, outcome: 'committed' };
-    });
+    };
+    await this.#change('commit()', 'AfterTransactionCommit', change, tells);
   }
 
   /** The first half of a commit: hooks are asked, and everything is stored that is not stored yet. */
   async prepare(flushes: boolean): Promise<void> {
     await this.transaction.turns.exclusively('commit()', () => this.#prepare(flushes));
+  }
+
+  /** The first of two phases. Where nothing was begun nothing is prepared. */
+  async prepareBranch(lastCheck?: () => void): Promise<void> {
+    await this.transaction.turns.exclusively('prepare()', async () => {
+      const { state } = this.transaction;
+      await this.#prepare(true);
+      state.refuseCommit();
+      if (!this.transaction.isConnected || !this.transaction.runner.isBranch || state.isPrepared) return;
+      try {
+        await this.#lastLook(true, lastCheck);
+        await this.transaction.runner.prepare();
+        state.prepared();
+      } catch (error) {
+        state.commitFailed(error, this.transaction.isConnected);
+        throw error;
+      }
+    });
   }
 
   async rollback(name: string, fate: Fate): Promise<void> {
@@ -114,7 +135,9 @@ export class TransactionEnd {
   }
 
   async #prepare(flushes: boolean): Promise<void> {
-    this.transaction.state.refuseCommit();
+    const { state } = this.transaction;
+    state.refuseCommit();
+    if (state.isPrepared) return;
     if (flushes) await this.#flushAll();
     // What was flushed may have been the first that somebody is to be told of.
     const { startedHooks } = this.transaction;
@@ -124,17 +147,9 @@ export class TransactionEnd {
   }
 
   async #commit({ lastCheck, flushes }: CommitOptions): Promise<void> {
-    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    const { runner, state } = this.transaction;
     try {
-      if (engine.hasSubscribers) {
-        await beforeCommit(queryRunner);
-        if (flushes === true) await this.#flushAll();
-      }
-      const { queue } = turns.block;
-      if (!queue.isIdle) await queue.idle();
-      runner.confirm();
-      state.refuseCommit();
-      lastCheck?.();
+      if (!state.isPrepared) await this.#lastLook(flushes === true, lastCheck);
       state.commitSent();
       await runner.commit();
     } catch (error) {
@@ -143,11 +158,30 @@ export class TransactionEnd {
     }
   }
 
+  /** Subscribers may still send something; then everything was sent, and the server has not lost it. */
+  async #lastLook(flushes: boolean, lastCheck: (() => void) | undefined): Promise<void> {
+    const { engine, queryRunner, runner, state, turns } = this.transaction;
+    if (engine.hasSubscribers) {
+      await beforeCommit(queryRunner);
+      if (flushes) await this.#flushAll();
+    }
+    const { queue } = turns.block;
+    if (!queue.isIdle) await queue.idle();
+    runner.confirm();
+    state.refuseCommit();
+    lastCheck?.();
+  }
+
   #flushAll(): Promise<void> | undefined {
     return this.transaction.startedTracking?.flushAll();
   }
 
-  async #change(name: string, event: DecidedEvent, change: () => Promise<Change>): Promise<void> {
+  async #change(
+    name: string,
+    event: DecidedEvent,
+    change: () => Promise<Change>,
+    tells = true,
+  ): Promise<void> {
     let hadConnection = false;
     await this.transaction.turns.exclusively(name, async () => {
       const changed = await change();
@@ -157,7 +191,7 @@ export class TransactionEnd {
     if (hadConnection) await this.#tell(event);
     const { startedHooks, state } = this.transaction;
     // Of a whole unit of work that ends they are called outside of it, by whoever ends it.
-    if (startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
+    if (tells && startedHooks !== undefined && !state.isSealed) await startedHooks.tell();
   }
 
   async #tell(event: DecidedEvent): Promise<void> {

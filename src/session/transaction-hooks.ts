@@ -1,5 +1,6 @@
 /** The hooks of a transaction: what the application wants to be called for before its COMMIT, and when it is decided. */
-import { IllegalStateChangeError, type Outcome } from '../errors.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { IllegalStateChangeError, type Outcome, ScopeAbortedError } from '../errors.js';
 import type { Warn } from './session-options.js';
 
 /** What is called, with what became of the transaction where it wants to know. */
@@ -30,6 +31,9 @@ export class TransactionHooks {
   /** What was decided, and not told yet. */
   #decided: { readonly outcome: Outcome; readonly hooks: readonly Registered[] }[] = [];
 
+  #limit: NodeJS.Timeout | undefined;
+  #letGo = new Signal();
+
   constructor(private readonly transaction: { readonly label: string; readonly warn: Warn }) {}
 
   add(moment: HookMoment, call: Hook, depth: number): void {
@@ -42,11 +46,21 @@ export class TransactionHooks {
       const hooks = this.#take(({ moment }) => moment === 'beforeCommit');
       if (hooks.length === 0) return;
       // In the order of their registration. oxlint-disable-next-line no-await-in-loop
-      for (const { call } of hooks) await call('committed');
+      for (const hook of hooks) await this.#ask(hook);
     }
     throw new IllegalStateChangeError(
       `Hooks of beforeCommit registered further ones ${MOST_ROUNDS} times in ${this.transaction.label}; it was rolled back.`,
     );
+  }
+
+  async #ask({ moment, call }: Registered): Promise<void> {
+    const tooLate = this.#letGo.sent.then(() => {
+      throw new ScopeAbortedError(
+        `${this.transaction.label}: a hook of ${moment} had not ended when the unit of work was cut short; it was rolled back.`,
+        { outcome: 'rolledBack' },
+      );
+    });
+    await Promise.race([call('committed'), tooLate]);
   }
 
   /** The savepoint number `number` is kept: what is behind it shares the fate of what is around it. */
@@ -66,6 +80,12 @@ export class TransactionHooks {
     this.#decide(outcome, () => true);
   }
 
+  /** Hooks that are told later than this are called all the same, and not waited for. */
+  limit(timeoutMs: number): void {
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.#letGo.send(), timeoutMs);
+  }
+
   /** Calls whoever waited for what was decided, one after the other; what they throw can change nothing and is reported. */
   async tell(): Promise<void> {
     const decided = this.#decided;
@@ -77,17 +97,23 @@ export class TransactionHooks {
         for (const hook of called) await this.#call(hook, outcome);
       }
     }
+    clearTimeout(this.#limit);
+    // What waited for the last one waits no longer.
+    if (decided.length > 0) this.#letGo = new Signal();
   }
 
   async #call({ moment, call }: Registered, outcome: Outcome): Promise<void> {
-    try {
-      await call(outcome);
-    } catch (error) {
-      const { label, warn } = this.transaction;
-      warn(
-        `${label}: a hook of ${moment} failed; the transaction is ${outcome} all the same: ${String(error)}`,
-      );
-    }
+    const { label, warn } = this.transaction;
+    const what = `${label}: a hook of ${moment}`;
+    let isOver = false;
+    const called = (async () => call(outcome))()
+      .catch((error: unknown) =>
+        warn(`${what} failed; the transaction is ${outcome} all the same: ${String(error)}`),
+      )
+      .then(() => (isOver = true));
+    // One that does not wait for anything is not told of, however late it is.
+    await Promise.race([called, this.#letGo.sent.then(() => nextTurn())]);
+    if (!isOver) warn(`${what} is not waited for any longer, for the unit of work was cut short.`);
   }
 
   #decide(outcome: Outcome, isConcerned: (hook: Registered) => boolean): void {
@@ -100,4 +126,9 @@ export class TransactionHooks {
     if (taken.length > 0) this.#registered = this.#registered.filter((hook) => !isTaken(hook));
     return taken;
   }
+}
+
+class Signal {
+  send!: () => void;
+  readonly sent = new Promise<void>((resolve) => (this.send = resolve));
 }

@@ -7,6 +7,10 @@ import type { TrackingSettings } from './tracking.js';
 export interface TransactionSettings extends BeginSettings, TrackingSettings {
   /** Left out, the scope's name at the moment when somebody asks. */
   readonly label: string | undefined;
+  /** What errors call its database. */
+  readonly database: string;
+  /** The unit of work, the same in all its databases. */
+  readonly unitId: string;
   readonly autobegin: boolean;
   /** The unit of work that the session is in; what it sets for itself goes before the session's own options. */
   readonly scope: Scope | undefined;

@@ -23,6 +23,7 @@ export class TransactionState {
   commits = 0;
   #isCommitSent = false;
   #mayBeStored = false;
+  #isPrepared = false;
   #failedInside: { readonly error: unknown; readonly depth: number } | undefined;
 
   /** @param scope - counts the COMMITs of all its sessions */
@@ -43,6 +44,15 @@ export class TransactionState {
   /** SQLAlchemy's `is_active`: false only while a rollback is pending. */
   get isActive(): boolean {
     return this.#spoilt === undefined && this.#ended === undefined;
+  }
+
+  /** The first of two phases is done: what is left is to commit or to roll back. */
+  get isPrepared(): boolean {
+    return this.#isPrepared;
+  }
+
+  prepared(): void {
+    this.#isPrepared = true;
   }
 
   /** COMMIT is on its way, and was not answered yet. */
@@ -84,6 +94,7 @@ export class TransactionState {
   enter(): void {
     this.#refuseEnded();
     this.refuseSpoilt();
+    if (this.#isPrepared) throw new IllegalStateChangeError(PREPARED);
     if (!this.hasBegun && !this.autobegin) throw new AutobeginDisabledError(AUTOBEGIN_DISABLED);
     this.hasBegun = true;
   }
@@ -191,9 +202,13 @@ export class TransactionState {
     this.#spoilt = undefined;
     this.#isCommitSent = false;
     this.#mayBeStored = false;
+    this.#isPrepared = false;
     this.#failedInside = undefined;
   }
 }
 
 const AUTOBEGIN_DISABLED =
   'Autobegin is disabled on this session; please call session.begin() to start a new transaction.';
+
+const PREPARED =
+  "This session is in the 'prepared' state; nothing can be sent within this transaction any more. Call commit() or rollback().";

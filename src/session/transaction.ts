@@ -40,7 +40,8 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   #tracking: Tracking | undefined;
   #hooks: TransactionHooks | undefined;
   readonly #options: AgreedOptions;
-  readonly #end = new TransactionEnd(this);
+  /** Its prepare, commit and rollback. */
+  readonly end = new TransactionEnd(this);
 
   constructor(
     readonly engine: Engine,
@@ -203,22 +204,22 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   }
 
   commit(options: CommitOptions = {}): Promise<void> {
-    return this.#end.commit(options);
+    return this.end.commit(options);
   }
 
   /** The first half of a commit: hooks are asked, and what is not stored yet is stored. */
   async prepare(flushes: boolean): Promise<void> {
-    if (this.#tracking !== undefined || this.#hooks !== undefined) await this.#end.prepare(flushes);
+    if (this.#tracking !== undefined || this.#hooks !== undefined) await this.end.prepare(flushes);
   }
 
   /** Rolls the whole transaction back; without one nothing happens. */
   rollback(name = 'rollback()', fate: Fate = 'expired'): Promise<void> {
-    return this.#end.rollback(name, fate);
+    return this.end.rollback(name, fate);
   }
 
   undoFlush(error: unknown): Promise<void> {
     this.pending.failed(error);
-    return this.#end.undoFlush(error);
+    return this.end.undoFlush(error);
   }
 
   clearOptions(): void {
@@ -234,7 +235,7 @@ export class Transaction implements RunnerOwner, TrackedTransaction, EndingTrans
   discard(reason: unknown): void {
     this.#runner?.discard(reason);
     this.letGo();
-    this.#end.over(this.state.fate);
+    this.end.over(this.state.fate);
   }
 
   agree(asked: AskedOptions): void {

@@ -155,6 +155,14 @@ class FakeSession extends FakeObjectSession {
     // There is nothing that could be kept.
   }
 
+  override get writePosition(): undefined {
+    return undefined;
+  }
+
+  override readAfter(): void {
+    // There is one place to read from.
+  }
+
   // The handle has no meaning without a database; the block runs as it is.
   override async beginNested(fn?: () => Promise<unknown>): Promise<never> {
     if (fn === undefined)

@@ -18,6 +18,7 @@ import type { ScopedSession } from '../session/index.js';
  * ```
  */
 export function useSession<T extends object>(object: T, scopedSession: ScopedSession): T {
-  own(object, { get: () => ({ scoped: scopedSession }) });
+  const database = { scoped: scopedSession };
+  own(object, { main: database, get: () => database });
   return object;
 }

@@ -1,4 +1,5 @@
 /** ASY: one session used by several at once, and several sessions at once. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   currentScope,
   runInScope,
@@ -63,6 +64,20 @@ onEach(ALL_KINDS, (database) => {
     expect(test.recorder.transactionControl).toEqual(['BEGIN', 'COMMIT']);
     expect([session.inTransaction(), test.out]).toEqual([false, 0]);
     expect(await test.names()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('ASY-06: a scope function that tells tasks apart gives each a session of its own, which stays until it is removed', async () => {
+    const task = new AsyncLocalStorage<symbol>();
+    const keyed = scopedSession(test.factory, () => task.getStore());
+    const of = (name: string): Promise<SessionBase> => task.run(Symbol(name), async () => keyed.current());
+    await task.run(Symbol('parent'), async () => {
+      const parent = keyed.current();
+      const children = await Promise.all([of('one'), of('two'), of('three')]);
+      expect(new Set([parent, ...children]).size).toBe(4);
+      await keyed.remove();
+      expect(keyed.registry.has()).toBe(false);
+      expect(keyed.current()).not.toBe(parent);
+    });
   });
 
   it('ASY-07: everything that a scope calls, awaits or starts has its session; one remove() forgets it', async () => {

@@ -39,7 +39,7 @@ onEach(ALL_KINDS, (database) => {
       return added;
     };
 
-    it('EXP-01: one SELECT by the key brings all columns, in a new transaction', async () => {
+    it('EXP-01, ASY-11: what is read before is an error; one SELECT by the key brings all columns, in a new transaction', async () => {
       const three = newUser({ name: 'three' });
       session.add(three);
       await session.commit();

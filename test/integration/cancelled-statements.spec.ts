@@ -86,7 +86,7 @@ onEach(SERVERS, (database) => {
       await read;
     };
 
-    it("F63: onClientAbort 'rollback': of a Promise handler", async () => {
+    it("F63, ASY-14: onClientAbort 'rollback': of a Promise handler", async () => {
       await start({ session: { onClientAbort: 'rollback' } });
       await askAndGo('POST', 'promise');
       await isOver();

@@ -200,7 +200,7 @@ beforeEach(() => {
 
 onEach(['mariadb', 'sqljs'], (database) => {
   describe.each(PLATFORMS)('%s', (platform) => {
-    it('no connection in time is 503, with a time to try again', async () => {
+    it('F72: no connection in time is 503, with a time to try again', async () => {
       const served = await start(database, platform);
       const { body, headers, text } = await whileBusy(served, async () =>
         served.http.get('/wants').expect(503),

@@ -192,6 +192,56 @@ onEach(KINDS, (database) => {
     });
   });
 
+  describe('that never end', () => {
+    const never = (): Promise<never> => new Promise(() => undefined);
+
+    it('are waited for as long as the unit of work may take, and the others are called', async () => {
+      const impatient = await ours(database, {}, { settleTimeoutMs: 20 });
+      const work = impatient.session.run(
+        async (session) => {
+          await session.execute("INSERT INTO note (text) VALUES ('x')");
+          session.afterCommit(never);
+          session.afterCompletion((outcome) => void calls.push(outcome));
+        },
+        { timeoutMs: 50 },
+      );
+      await work;
+      expect(calls).toEqual(['committed']);
+      expect(impatient.warnings).toEqual([
+        expect.stringContaining('a hook of afterCommit is not waited for'),
+      ]);
+      expect(await texts(impatient.dataSource)).toEqual(['x']);
+    });
+
+    it('before the COMMIT: it is rolled back', async () => {
+      const impatient = await ours(database, {}, { settleTimeoutMs: 20 });
+      const work = impatient.session.run(
+        async (session) => {
+          await session.execute("INSERT INTO note (text) VALUES ('x')");
+          session.beforeCommit(never);
+        },
+        { timeoutMs: 50 },
+      );
+      await expect(work).rejects.toMatchObject({ outcome: 'rolledBack' });
+      expect(await texts(impatient.dataSource)).toEqual([]);
+    });
+
+    it('do not keep what was cut short from ending', async () => {
+      const impatient = await ours(database, {}, { settleTimeoutMs: 20 });
+      const work = impatient.session.run(
+        async (session) => {
+          session.afterRollback(never);
+          await never();
+        },
+        { timeoutMs: 50 },
+      );
+      await expect(work).rejects.toMatchObject({ code: 'SS_ERR_SCOPE_TIMEOUT' });
+      expect(impatient.warnings).toEqual([
+        expect.stringContaining('a hook of afterRollback is not waited for'),
+      ]);
+    });
+  });
+
   it('are refused after the end, for they would never be called', async () => {
     const late = await test.session.run(async (session) => session);
     expect(() => late.afterCommit(() => undefined)).toThrow(SessionClosedError);

@@ -2,6 +2,7 @@
 import { ConflictException, Controller, type INestApplication, Post, Query, Res } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import {
+  BackgroundTasks,
   currentScope,
   ScopedSession,
   ScopedSessionModule,
@@ -24,6 +25,7 @@ class WorkController {
   constructor(
     @InjectRepository(Note) private readonly notes: Repository<Note>,
     private readonly session: ScopedSession,
+    private readonly tasks: BackgroundTasks,
   ) {}
 
   @Post('succeeds')
@@ -72,6 +74,20 @@ class WorkController {
         return 'kept';
       }),
     );
+    return 'done';
+  }
+
+  @Post('background')
+  async background(): Promise<string> {
+    await this.notes.insert({ text: 'in time' });
+    this.#later(async () => {
+      const { done } = this.tasks.run(async () => {
+        await this.notes.insert({ text: 'late' });
+        await this.notes.insert({ text: 'late, again' });
+        return currentScope()?.label;
+      });
+      return done;
+    });
     return 'done';
   }
 
@@ -134,7 +150,7 @@ onEach(['mariadb', 'sqljs'], (database) => {
         expect(await stored()).toContain('late');
         expect(warnings()).toHaveLength(1);
         expect(warnings()[0]).toContain('WorkController.succeeds has ended');
-        expect(warnings()[0]).toContain('scopedSession.independently(fn)');
+        expect(warnings()[0]).toContain('BackgroundTasks.run(fn), scopedSession.independently(fn)');
       },
     );
 
@@ -147,10 +163,12 @@ onEach(['mariadb', 'sqljs'], (database) => {
     });
 
     it.each(['/via-session?first=write', '/via-session'])(
-      'the session refuses, and names the cure (%s)',
+      'F86, BGT-07: the session refuses, and names the request and the cure (%s)',
       async (path) => {
         const error = (await afterwards(path, 201)) as Error;
         expect(error).toBeInstanceOf(SessionClosedError);
+        expect(error.message).toContain('The session of WorkController.viaSession has ended');
+        expect(error.message).toContain('BackgroundTasks.run(fn), or afterCommit(fn)');
         expect(error.message).toContain('scopedSession.independently(fn)');
         expect(await stored()).not.toContain('late');
       },
@@ -161,6 +179,15 @@ onEach(['mariadb', 'sqljs'], (database) => {
       expect(await stored()).toEqual(['late', 'late, again']);
       expect(warnings()).toEqual([]);
     });
+  });
+
+  it('F87: the cure that the error names: a background task is kept, as one', async () => {
+    expect(await afterwards('/background', 201)).toEqual({
+      outcome: 'succeeded',
+      value: 'background task of WorkController.background',
+    });
+    expect(await stored()).toEqual(['in time', 'late', 'late, again']);
+    expect(warnings()).toEqual([]);
   });
 
   describe('after a request that has failed', () => {

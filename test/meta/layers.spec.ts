@@ -37,8 +37,8 @@ const TABLE: Readonly<Record<string, Allowed>> = {
 };
 
 function roomOf(path: string): string {
-  // The base of all errors, and a part of them, which only their file knows.
-  if (path === 'src/scoped-session-error.ts' || path === 'src/program-errors.ts') return 'errors';
+  // The base of all errors, and parts of them, which only their file knows.
+  if (/^src\/[a-z-]+-errors?\.ts$/.test(path)) return 'errors';
   const [, first = '', rest] = path.split('/');
   return rest === undefined ? first.replace(/\.ts$/, '') : first;
 }

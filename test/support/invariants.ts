@@ -4,6 +4,14 @@ import type { DataSource } from 'typeorm';
 import { expect } from 'vitest';
 import { engineOf, hasEngine } from '../../src/engine/index.js';
 import { isSqlite, type Kind } from './databases.js';
+import {
+  askReplicas,
+  driverPools,
+  enginePools,
+  isCluster,
+  type PoolState,
+  toPrimary,
+} from './driver-pools.js';
 import { quiet } from './quiet.js';
 import { waitUntil } from './wait-until.js';
 
@@ -31,39 +39,23 @@ export async function checkInvariants(place: Place, watched: readonly Watched[])
     await nothingIsLeft(place, dataSource);
   }
   await noStrayConnection(place, watched);
+  await nothingIsPrepared(place);
   expect(quiet.drain(), 'I7: nothing unhandled, no warning of Node').toEqual([]);
-}
-
-interface MysqlPool {
-  config: { connectionLimit: number };
-  _allConnections: { length: number };
-  _freeConnections: { length: number };
-  _connectionQueue: { length: number };
-}
-
-interface PostgresPool {
-  options: { max: number };
-  totalCount: number;
-  idleCount: number;
-  waitingCount: number;
 }
 
 /** I1: all connections are back, nobody waits. What the driver's own pool has lent is what ours has at rest. */
 async function poolIsFull(dataSource: DataSource): Promise<void> {
-  const { driver } = dataSource;
-  const atRest = (): number => (hasEngine(dataSource) ? engineOf(dataSource).status().idle : 0);
-  const { pool, master } = driver as unknown as { pool?: MysqlPool; master?: PostgresPool };
-  if (pool !== undefined) {
-    await waitUntil(
-      'I1: the pool is full',
-      () => pool._freeConnections.length + atRest() === pool._allConnections.length,
-    );
-    expect(pool._connectionQueue.length, 'I1: nobody waits').toBe(0);
-    expect(pool._allConnections.length).toBeLessThanOrEqual(pool.config.connectionLimit);
-  } else if (master !== undefined) {
-    await waitUntil('I1: the pool is full', () => master.idleCount + atRest() === master.totalCount);
-    expect(master.waitingCount, 'I1: nobody waits').toBe(0);
-    expect(master.totalCount).toBeLessThanOrEqual(master.options.max);
+  const all = (): PoolState[] => driverPools(dataSource);
+  // SQLite has none.
+  if (all().length === 0) return;
+  await waitUntil('I1: the pool is full', () => {
+    const { idle, total } = enginePools(dataSource);
+    const lent = all().reduce((sum, pool) => sum + pool.total - pool.free, 0);
+    return isCluster(dataSource) ? lent === 0 && idle === total : lent === idle;
+  });
+  for (const { waiting, total, limit } of all()) {
+    expect(waiting, 'I1: nobody waits').toBe(0);
+    expect(total).toBeLessThanOrEqual(limit);
   }
 }
 
@@ -84,10 +76,19 @@ async function noStrayConnection({ kind, user, ask }: Place, watched: readonly W
   );
 }
 
+/** I2: of two-phase commits nothing is left in doubt, which the server would keep for ever. */
+async function nothingIsPrepared({ kind, user, ask }: Place): Promise<void> {
+  if (kind !== 'mariadb') return;
+  const rows = (await ask('XA RECOVER')) as { readonly data: unknown }[];
+  const left = rows.map(({ data }) => String(data)).filter((xid) => xid.includes(`${user}.`));
+  expect(left, 'I2: no branch is left prepared').toEqual([]);
+}
+
+/** Of all servers. */
 function sizeOfPool(dataSource: DataSource | undefined): number {
   if (dataSource?.isInitialized !== true) return 0;
-  const { pool, master } = dataSource.driver as unknown as { pool?: MysqlPool; master?: PostgresPool };
-  return pool?._allConnections.length ?? master?.totalCount ?? 0;
+  const ofDriver = driverPools(dataSource).reduce((sum, { total }) => sum + total, 0);
+  return isCluster(dataSource) ? ofDriver + enginePools(dataSource).total : ofDriver;
 }
 
 const RESIDUE = {
@@ -136,27 +137,36 @@ async function nothingIsLeft({ kind, user }: Place, dataSource: DataSource): Pro
 
 /** The mode that a connection of this client has when it is new. */
 async function freshSqlMode({ options }: DataSource): Promise<string> {
-  const {
-    host,
-    port,
-    username: user,
-    database,
-  } = options as { host: string; port: number; username: string; database: string };
+  const { host, port, username: user, database } = addressOf(options);
   const connection = await createConnection({ host, port, user, database });
   const [rows] = await connection.query<RowDataPacket[]>('SELECT @@sql_mode AS mode');
   await connection.end();
   return String(rows[0]?.['mode']);
 }
 
-/** Takes every connection that the pool has at this moment, asks it, and gives it back. */
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly database: string;
+}
+
+function addressOf(options: DataSource['options']): Address {
+  const { replication } = options as { replication?: { master: Address } };
+  return replication?.master ?? (options as unknown as Address);
+}
+
+/** Takes every connection that there is at this moment, asks it, and gives it back. */
 async function askEachConnection(dataSource: DataSource, sql: string): Promise<object[]> {
-  const size = sizeOfPool(dataSource);
   // Prototype: the adopted DataSource's own createQueryRunner may warn or wait.
-  const runners = Array.from({ length: size }, () => dataSource.driver.createQueryRunner('master'));
+  const runners = Array.from({ length: toPrimary(dataSource) }, () =>
+    dataSource.driver.createQueryRunner('master'),
+  );
   try {
     // All are taken before the first is asked, so that each is another one.
     await Promise.all(runners.map((runner) => runner.connect()));
-    return await Promise.all(runners.map(async (runner) => ((await runner.query(sql)) as object[])[0]!));
+    const rows = runners.map(async (runner) => ((await runner.query(sql)) as object[])[0]!);
+    return [...(await Promise.all(rows)), ...(await askReplicas(dataSource, sql))];
   } finally {
     await Promise.all(runners.map((runner) => runner.release()));
   }

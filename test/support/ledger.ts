@@ -1,8 +1,15 @@
 /** Transfers of money, each in a unit of work of its own, and what was told of them. */
 import { randomUUID } from 'node:crypto';
-import { CommitOutcomeUnknownError, type ScopedSession } from 'nestjs-scoped-session';
+import { CommitOutcomeUnknownError, type RunOptions, type ScopedSession } from 'nestjs-scoped-session';
 import { ACCOUNTS, Books, OPENING, type Told } from './books.js';
 import type { TestDatabase } from './databases.js';
+
+export interface TransferOptions extends Pick<RunOptions, 'timeoutMs' | 'retry'> {
+  /** Another way to the same books, such as another node of a cluster. */
+  readonly session?: ScopedSession;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+}
 
 export class Ledger extends Books {
   private constructor(
@@ -31,13 +38,14 @@ export class Ledger extends Books {
   }
 
   /** Moves a little money in a unit of work of its own; never rejects. */
-  async transfer(options: { timeoutMs?: number } = {}): Promise<Told> {
+  async transfer(options: TransferOptions = {}): Promise<Told> {
+    const { session = this.session, random = Math.random, ...run } = options;
     const request = randomUUID();
     this.write(request, 'nothing');
-    const from = Math.floor(Math.random() * ACCOUNTS);
-    const to = (from + 1 + Math.floor(Math.random() * (ACCOUNTS - 1))) % ACCOUNTS;
-    const answer = await this.session
-      .run(() => this.#move(request, from, to), options)
+    const from = Math.floor(random() * ACCOUNTS);
+    const to = (from + 1 + Math.floor(random() * (ACCOUNTS - 1))) % ACCOUNTS;
+    const answer = await session
+      .run(() => move(session, { request, from, to }), run)
       .then(
         (): Told => 'ok',
         (error: unknown): Told => (error instanceof CommitOutcomeUnknownError ? 'unknown' : 'rolledBack'),
@@ -45,21 +53,27 @@ export class Ledger extends Books {
     this.write(request, answer);
     return answer;
   }
+}
 
-  async #move(request: string, from: number, to: number): Promise<void> {
-    const both = [
-      { seq: 1, acct: from, delta: -1 },
-      { seq: 2, acct: to, delta: 1 },
-    ];
-    // In the order of the accounts, so that transfers do not deadlock.
-    for (const { acct, delta } of both.toSorted((one, other) => one.acct - other.acct))
-      await this.session.execute('UPDATE account SET balance = balance + :delta WHERE id = :acct', {
-        acct,
-        delta,
-      });
-    await this.session.execute(
-      'INSERT INTO ledger VALUES (:request, :seq, :acct, :delta)',
-      both.map((row) => ({ request, ...row })),
-    );
-  }
+interface Move {
+  readonly request: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+async function move(session: ScopedSession, { request, from, to }: Move): Promise<void> {
+  const both = [
+    { seq: 1, acct: from, delta: -1 },
+    { seq: 2, acct: to, delta: 1 },
+  ];
+  // In the order of the accounts, so that transfers do not deadlock.
+  for (const { acct, delta } of both.toSorted((one, other) => one.acct - other.acct))
+    await session.execute('UPDATE account SET balance = balance + :delta WHERE id = :acct', {
+      acct,
+      delta,
+    });
+  await session.execute(
+    'INSERT INTO ledger VALUES (:request, :seq, :acct, :delta)',
+    both.map((row) => ({ request, ...row })),
+  );
 }

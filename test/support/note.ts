@@ -9,3 +9,5 @@ export class Note {
   @Column({ type: 'varchar', length: 100, unique: true })
   text!: string;
 }
+
+export const note = (text: string): Note => Object.assign(new Note(), { text });

@@ -88,12 +88,14 @@ export async function loseIdle(database: TestDatabase, session: ScopedSession): 
 }
 
 /** Cuts the session's connection when its COMMIT is on the way: neither side can know before. */
-export async function loseAtCommit(session: Connected): Promise<void> {
+export async function loseAtCommit(session: Connected, commit = /^COMMIT$/): Promise<void> {
   const connection = (await session.connection()) as DriverConnection;
   const socket = socketOf(connection);
   const query = connection.query.bind(connection);
   connection.query = (...given) => {
-    if (given[0] === 'COMMIT') socket.destroy();
+    const [first] = given;
+    if (commit.test(typeof first === 'string' ? first : String((first as { sql?: unknown }).sql)))
+      socket.destroy();
     return query(...given);
   };
 }

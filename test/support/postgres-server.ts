@@ -30,7 +30,7 @@ export async function postgresServer(): Promise<TestServer | undefined> {
 }
 
 /** Debian keeps the server's programs out of the PATH. */
-function installations(): string[] {
+export function installations(): string[] {
   try {
     return readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`);
   } catch {
@@ -38,7 +38,7 @@ function installations(): string[] {
   }
 }
 
-async function answers(port: number): Promise<boolean> {
+export async function answers(port: number): Promise<boolean> {
   const client = new Client({ host: HOST, port, user: 'postgres', database: 'postgres' });
   client.on('error', () => undefined);
   try {

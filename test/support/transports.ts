@@ -13,7 +13,7 @@ import { appModule, Hearing, withNotes } from './boot.js';
 import type { TestDatabase } from './databases.js';
 import { type MessageClient, RpcClient, SocketIoClient, WsClient } from './message-clients.js';
 import { Note } from './note.js';
-import { hasNats, NatsClient, natsServer, NatsStrategy } from './nats-server.js';
+import { hasNats, natsServer } from './nats-server.js';
 import { freePort } from './private-server.js';
 import { hasRedis, redisServer } from './redis-server.js';
 
@@ -137,8 +137,8 @@ const WAYS: Record<TransportName, Make> = {
   },
   nats: async (hybrid) => {
     const { port, stop } = await natsServer();
-    const way = microservice({ strategy: new NatsStrategy(port) }, hybrid);
-    return { ...way, connect: () => NatsClient.connect(port), stop };
+    const options = { transport: Transport.NATS as const, options: { servers: [`127.0.0.1:${port}`] } };
+    return { ...microservice(options, hybrid), stop };
   },
 };
 

@@ -50,7 +50,12 @@ describe('the errors', () => {
 
   it('are worth another try only where nothing was wrong with the program', () => {
     const retryable = classes.filter(([, Class]) => new Class('x').retryable).map(([name]) => name);
-    expect(retryable.toSorted()).toEqual(['ConnectionUnavailableError', 'DrainingError', 'PoolTimeoutError']);
+    expect(retryable.toSorted()).toEqual([
+      'BackgroundQueueFullError',
+      'ConnectionUnavailableError',
+      'DrainingError',
+      'PoolTimeoutError',
+    ]);
   });
 
   it('carry a cause, also one that is undefined, and an outcome', () => {
