@@ -35,7 +35,8 @@ export class NoActiveScopeError extends ScopedSessionError {
   constructor(what: string, more?: string) {
     super(
       `${what} was used outside a scope. A request has one when ScopedSessionModule.forRoot() is imported and the route ` +
-        'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true })); ' +
+        'is not excluded (a hybrid application also needs connectMicroservice(options, { inheritAppConfig: true }), a ' +
+        'gateway of NestJS 11 @UseInterceptors(SessionInterceptor)); ' +
         'everywhere else (guards and filters of messages, hooks of gateways, cron, listeners, queues, scripts, tests) wrap ' +
         'the work in scopedSession.run(fn), or put @SessionScope() on the method.' +
         (more === undefined ? '' : ` ${more}`),

@@ -1,6 +1,7 @@
 /** Adopts a DataSource: its managers, repositories and builders ask a seam for the runner of the moment. */
 import { EntityManager, Repository, type DataSource, type QueryRunner } from 'typeorm';
 import { InvalidOptionError, UnusableDataSourceError } from '../errors.js';
+import { dataSourceOf } from './data-source-of.js';
 import { type Method, own } from './own-members.js';
 import { nestedTransaction } from './session-runner.js';
 import type { RunAs } from './backend.js';
@@ -191,7 +192,7 @@ function sweep(adopted: Adopted, instances: Iterable<unknown>): number {
     if (typeof instance !== 'object' || instance === null) continue;
     for (const candidate of [instance, ...ownValues(instance)]) {
       const manager = candidate instanceof Repository ? candidate.manager : candidate;
-      if (!(manager instanceof EntityManager) || manager.dataSource !== adopted.dataSource) continue;
+      if (!(manager instanceof EntityManager) || dataSourceOf(manager) !== adopted.dataSource) continue;
       if (isJoined(manager) || manager.queryRunner !== undefined) continue;
       joinManager(manager, adopted);
       found += 1;

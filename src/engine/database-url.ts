@@ -1,7 +1,9 @@
 /** SQLAlchemy's database URLs, as TypeORM's options; a URL's text never reaches a message, for it holds the password. */
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { DataSourceOptions } from 'typeorm';
 import { InvalidOptionError } from '../errors.js';
+import { ownFile } from './own-file.js';
 
 interface UrlParts {
   readonly host: string | undefined;
@@ -165,7 +167,7 @@ function decode(part: string, name: string): string {
 
 function isInstalled(packageName: string): boolean {
   try {
-    createRequire(import.meta.url).resolve(packageName);
+    createRequire(ownFile() ?? join(process.cwd(), 'index.js')).resolve(packageName);
     return true;
   } catch {
     return false;

@@ -49,6 +49,7 @@ export { type InDoubtBranch, type InDoubtUnit, type RecoverOptions, recoverTwoPh
 export { RawConnection } from './raw-connection.js';
 export type { ReplicaStatus } from './replica.js';
 export { LinkedList } from './linked-list.js';
+export { ownFile } from './own-file.js';
 export type { NestedWork, Persistence, RunnerOwner, Spoilt } from './runner-owner.js';
 export { NO_RECORDER, type SentStatement, type StatementRecorder } from './statement-recorder.js';
 export { SUPPORTED_DRIVERS, type SupportedDriver } from './supported-drivers.js';

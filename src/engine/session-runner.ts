@@ -14,6 +14,7 @@ import {
   type RunnerOwner,
   type TransactionUse,
 } from './runner-owner.js';
+import { dataSourceOf } from './data-source-of.js';
 import { emitInThisContext } from './stream-in-context.js';
 
 /** Makes the runner of one session. */
@@ -153,7 +154,7 @@ function sessionManagerOf(Plain: ManagerClass): SessionManagerClass {
       target: EntityTarget<E>,
       like: ObjectLiteral,
     ): Promise<E | undefined> {
-      const metadata = this.dataSource.getMetadata(target);
+      const metadata = dataSourceOf(this).getMetadata(target);
       const transformer = new PlainObjectToDatabaseEntityTransformer(this);
       const loaded = (await transformer.transform(like, metadata)) as E | undefined;
       return loaded === undefined ? undefined : this.merge(target, loaded, like as E);

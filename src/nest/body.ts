@@ -31,7 +31,7 @@ export function bodyOf(value: unknown): Body | undefined {
   if (isResponse(value)) return responseBody(value);
   if (value instanceof ReadableStream) return value.locked ? undefined : webStreamBody(value);
   if (isNodeStream(value)) return isUsedUp(value) ? undefined : streamBody(value);
-  if (isStreamed(value)) return bodyFrom(new IterableReader(value), (pieces) => pieces);
+  if (isStreamed(value)) return iterableBody(value);
   return isPlain(value) ? wrappedBody(value) : undefined;
 }
 
@@ -57,6 +57,12 @@ function streamBody(stream: Readable): Body {
 
 function webStreamBody(stream: ReadableStream): Body {
   return bodyFrom(new WebStreamReader(stream), webStreamOf);
+}
+
+/** Nest 11 streams no iterables, and writes them as JSON: that of the handler's own value, as if nobody stood between. */
+function iterableBody(value: AsyncIterable<unknown>): Body {
+  const make = (pieces: Pieces): Pieces => Object.defineProperty(pieces, 'toJSON', { value: () => value });
+  return bodyFrom(new IterableReader(value), make);
 }
 
 /** The same object: a response that `fetch()` gave has a type which cannot be made. */

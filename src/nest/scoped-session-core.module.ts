@@ -40,7 +40,8 @@ const EVERY_ROUTE = '{*path}';
     { provide: APP_INTERCEPTOR, useExisting: SessionInterceptor },
     { provide: APP_FILTER, useExisting: SessionErrorFilter },
   ],
-  exports: [Databases, ActiveWork, BackgroundTasks],
+  // The last three for the interceptor, of which each module with a gateway that names it has one of its own.
+  exports: [Databases, ActiveWork, BackgroundTasks, ExcludedRequests, UnservedMessages, GraphQLOperations],
 })
 export class ScopedSessionCoreModule implements NestModule {
   constructor(@Inject(Databases) private readonly databases: Databases) {}

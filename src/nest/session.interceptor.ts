@@ -27,7 +27,16 @@ import { hasGone, holdAcknowledgement, type SocketClient } from './web-socket.js
 
 /**
  * The interceptor that `forRoot()` registers for the whole application. Exported for tests that replace it
- * (`overrideProvider(SessionInterceptor)`); nothing else needs to name it.
+ * (`overrideProvider(SessionInterceptor)`), and for gateways of Nest 11, for which no interceptor of the application runs:
+ * they name it. Where both do, it runs once.
+ *
+ * @example
+ * ```ts
+ * import { UseInterceptors } from '@nestjs/common';
+ * import { SessionInterceptor } from 'nestjs-scoped-session';
+ * @UseInterceptors(SessionInterceptor)
+ * export class NotesGateway {}
+ * ```
  */
 @Injectable()
 export class SessionInterceptor implements NestInterceptor {
@@ -88,10 +97,19 @@ export class SessionInterceptor implements NestInterceptor {
 
   /** The request's, which the middleware has opened; a new one where no middleware runs. */
   #endingFor(context: ExecutionContext, plan: HandlerPlan): Ending | undefined {
-    if (context.getType() !== 'http') return this.#open(plan);
+    if (context.getType() !== 'http') return this.#ofMessage(context, plan);
     const request = rawRequestOf(context.switchToHttp().getRequest<object>());
     if (this.excluded.has(request)) return undefined;
     return this.work.ofRequest(request) ?? this.#openUnseen(context, plan);
+  }
+
+  /** One for each message, also where a gateway names this interceptor beside the application's. */
+  #ofMessage(context: ExecutionContext, plan: HandlerPlan): Ending {
+    const known = this.work.ofRequest(context);
+    if (known !== undefined) return known;
+    const ending = this.#open(plan);
+    this.work.setOfRequest(context, ending);
+    return ending;
   }
 
   /** A route that the middleware does not see, such as one outside of the global prefix. */

@@ -30,10 +30,13 @@ export class StreamedBody implements Pieces {
   readonly #length: number | undefined;
   readonly #lookAtTransactions: () => void;
 
-  constructor(
-    private readonly body: Body,
-    private readonly options: StreamedBodyOptions,
-  ) {
+  // Out of sight of whoever writes all members of an object, as serializers do.
+  readonly #body: Body;
+  readonly #options: StreamedBodyOptions;
+
+  constructor(body: Body, options: StreamedBodyOptions) {
+    this.#body = body;
+    this.#options = options;
     const { ending, response, transactions } = options;
     this.#lookAtTransactions = transactions.watch(ending.scope);
     this.#length = body.length ?? announcedLength(response);
@@ -72,7 +75,7 @@ export class StreamedBody implements Pieces {
   /** Nobody reads the rest. */
   stop(): void {
     if (this.#isOver) return;
-    const { ending, warn } = this.options;
+    const { ending, warn } = this.#options;
     this.#over();
     const error = new ScopeAbortedError(
       `${ending.scope.label}: its body was not read to the end (the client has gone, or wanted none); what it did was rolled back.`,
@@ -92,7 +95,7 @@ export class StreamedBody implements Pieces {
     try {
       return await new Promise<IteratorResult<unknown>>((resolve, reject) => {
         this.#rejectRead = reject;
-        runWithScope(this.options.ending.scope, 'inner', async () => this.body.reader.next()).then(
+        runWithScope(this.#options.ending.scope, 'inner', async () => this.#body.reader.next()).then(
           resolve,
           reject,
         );
@@ -106,8 +109,8 @@ export class StreamedBody implements Pieces {
   /** Commits, before the end of the body is given out. */
   async #finish(): Promise<void> {
     this.#isOver = true;
-    const { ending, response } = this.options;
-    this.#finished ??= ending.end({ kind: 'value', status: this.body.status ?? response?.statusCode });
+    const { ending, response } = this.#options;
+    this.#finished ??= ending.end({ kind: 'value', status: this.#body.status ?? response?.statusCode });
     try {
       await this.#finished;
     } catch (error) {
@@ -121,7 +124,7 @@ export class StreamedBody implements Pieces {
     if (this.#isOver) return;
     this.#over();
     this.#failure = { error };
-    const { ending, warn } = this.options;
+    const { ending, warn } = this.#options;
     await ending.end({ kind: 'error', error }).catch((later: unknown) => warn(String(later)));
   }
 
@@ -136,13 +139,13 @@ export class StreamedBody implements Pieces {
 
   #over(): void {
     this.#isOver = true;
-    const { scope } = this.options.ending;
-    runWithScope(scope, 'inner', () => this.body.reader.stop());
+    const { scope } = this.#options.ending;
+    runWithScope(scope, 'inner', () => this.#body.reader.stop());
   }
 
   /** Nobody may take for whole what is not. Where nothing was sent yet, the error gets an answer as any other. */
   #cutResponse(why: string): void {
-    const { ending, report } = this.options;
+    const { ending, report } = this.#options;
     if (this.#response?.headersSent !== true) return;
     report(`${ending.scope.label}: the response was cut, for ${why}`);
     this.#response.destroy();
@@ -157,7 +160,7 @@ export class StreamedBody implements Pieces {
 
   #shown(piece: unknown): unknown {
     const isBinary = ArrayBuffer.isView(piece) || typeof piece !== 'object';
-    return isBinary || !this.options.ending.scope.isUsed ? piece : withoutCycles(piece);
+    return isBinary || !this.#options.ending.scope.isUsed ? piece : withoutCycles(piece);
   }
 }
 

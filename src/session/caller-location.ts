@@ -1,9 +1,9 @@
 /** Where in the application's own code the running call came from. */
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ownFile } from '../engine/index.js';
 
-/** This library, wherever it is installed. */
-const LIBRARY = dirname(dirname(fileURLToPath(import.meta.url)));
+/** This library, wherever it is installed, as frames name it. */
+const LIBRARY = folderOf(ownFile());
 /** Between the application and its statement lies much of TypeORM. */
 const FRAMES = 100;
 const FRAME = /^\s*at (?:async )?(?:(.*?) \()?(?:file:\/\/)?(\/.*?|[A-Za-z]:\\.*?|file:.*?):(\d+):(\d+)\)?$/;
@@ -23,6 +23,10 @@ export function callerLocation(): string | undefined {
   return undefined;
 }
 
+function folderOf(file: string | undefined): string | undefined {
+  return file && dirname(dirname(file.replace(/^file:\/\//, '')));
+}
+
 function isForeign(file: string): boolean {
-  return file.startsWith(LIBRARY) || /[\\/]node_modules[\\/]/.test(file);
+  return (LIBRARY !== undefined && file.startsWith(LIBRARY)) || /[\\/]node_modules[\\/]/.test(file);
 }

@@ -4,7 +4,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { ScopedSessionModule, type ScopedSessionModuleOptions } from 'nestjs-scoped-session';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { CasesController, course, ThrowsAway } from '../support/body-cases.js';
+import { CasesController, course, ThrowsAway, WritesAsJson } from '../support/body-cases.js';
 import { serve, type Served, withNotes } from '../support/boot.js';
 import { onEach } from '../support/databases.js';
 import { PLATFORMS } from '../support/test-app.js';
@@ -81,6 +81,13 @@ onEach(['mariadb', 'postgres'], (database) => {
       await served.http.post('/thrown-away').expect(201, { instead: true });
       await ended();
       expect(await stored()).toEqual(['thrown away, by the handler']);
+    });
+
+    it('an iterable that somebody outside writes as JSON, as Nest 11 does, is the JSON of what the handler gave', async () => {
+      await start({}, [{ provide: APP_INTERCEPTOR, useClass: WritesAsJson }]);
+      await served.http.post('/titled').expect(201, { json: '{"title":"a"}', keys: [] });
+      await ended();
+      expect(await stored()).toEqual(['by the handler']);
     });
 
     it('a body that an interceptor inside has put into an object, and one that is the last of many values', async () => {

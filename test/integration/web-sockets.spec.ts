@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { onEach } from '../support/databases.js';
 import type { SocketIoClient } from '../support/message-clients.js';
 import { PROVIDERS, Stage } from '../support/message-stage.js';
-import { HooksGateway, SocketGateway } from '../support/socket-handlers.js';
+import { HooksGateway, NamingGateway, SocketGateway } from '../support/socket-handlers.js';
 import { type Messages, SOCKETS, startMessages } from '../support/transports.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -139,6 +139,22 @@ onEach(['mariadb', 'sqljs'], (database) => {
         await ended();
         stage.gate.resolve();
         expect(await messages.stored()).toEqual([]);
+      });
+    });
+
+    describe('a gateway that names the interceptor, as those of Nest 11 do', () => {
+      withSockets(name, [NamingGateway]);
+      beforeEach(() => stage.reset());
+
+      it('has one unit of work for each message', async () => {
+        const client = await messages.connect();
+        client.tell('waits', 'a');
+        await stage.arrived.promise;
+        expect(messages.work.count).toBe(1);
+        stage.gate.resolve();
+        await ended();
+        expect(await messages.stored()).toEqual(['a', 'a, after']);
+        await client.close();
       });
     });
 

@@ -162,6 +162,8 @@ describe('package.json', () => {
       type: 'module',
       main: './dist/index.js',
       types: './dist/index.d.ts',
+      // For compilers that do not read `exports`: "moduleResolution": "node10".
+      typesVersions: { '*': { testing: ['./dist/testing/index.d.ts'] } },
     });
   });
 

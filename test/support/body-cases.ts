@@ -29,6 +29,16 @@ export class ThrowsAway implements NestInterceptor {
   }
 }
 
+/** As Nest 11 does with whatever it does not stream. */
+@Injectable()
+export class WritesAsJson implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next
+      .handle()
+      .pipe(map((body: object) => ({ json: JSON.stringify(body), keys: Object.keys(body) })));
+  }
+}
+
 @Injectable()
 export class Wraps implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -58,6 +68,12 @@ export class CasesController {
     });
     course.inserted.resolve();
     return new StreamableFile(rows.pipe(asText));
+  }
+
+  @Post('titled')
+  async titled(): Promise<object> {
+    await this.#add('by the handler');
+    return { title: 'a', [Symbol.asyncIterator]: () => this.#failing() };
   }
 
   @Post('fails-at-once')

@@ -1,5 +1,5 @@
 /** Gateways that do by hand what Nest does by itself, and hooks of sockets that ask for a session. */
-import { UseFilters } from '@nestjs/common';
+import { UseFilters, UseInterceptors } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import {
   Ack,
@@ -12,7 +12,7 @@ import {
   WebSocketGateway,
   WsException,
 } from '@nestjs/websockets';
-import { ScopedSession, SessionErrorFilter } from 'nestjs-scoped-session';
+import { ScopedSession, SessionErrorFilter, SessionInterceptor } from 'nestjs-scoped-session';
 import { concat, from, mergeMap, NEVER, type Observable, of } from 'rxjs';
 import { Repository } from 'typeorm';
 import { Attempt, Stage } from './message-stage.js';
@@ -98,6 +98,11 @@ export class SocketGateway {
     return stored.pipe(mergeMap(() => concat(of({ event: 'value', data: 'first' }), NEVER)));
   }
 }
+
+/** As gateways of Nest 11 do, for which no interceptor of the application runs. */
+@WebSocketGateway()
+@UseInterceptors(SessionInterceptor)
+export class NamingGateway extends SocketGateway {}
 
 /** Nest calls these for the socket and not for a message. */
 @WebSocketGateway()
