@@ -5,7 +5,7 @@ import {
   ScopeAbortedError,
   suppress,
 } from '../errors.js';
-import { currentContext, runWithScope } from '../scope/index.js';
+import { currentContext, runWithScope, type Scope } from '../scope/index.js';
 import { type Completion, type Ending, keepUnstored } from '../session/index.js';
 import type { Databases } from './databases.js';
 import type { GraphQLFailure, GraphQLInfo, GraphQLPath } from './graphql-shapes.js';
@@ -65,9 +65,13 @@ export class GraphQLOperation {
   }
 
   /** What a handler sets holds for the whole operation, so that two cannot set different things. */
-  configure({ label, timeoutMs, scopeOptions }: HandlerPlan): void {
+  configure({ label, timeoutMs, scopeOptions }: HandlerPlan, nameClient: (scope: Scope) => void): void {
     const { ending } = this;
-    if (this.#asked === undefined) ending.scope.rename(label);
+    if (this.#asked === undefined) {
+      // Also after one that could not tell: that field fails, and so does this one.
+      nameClient(ending.scope);
+      ending.scope.rename(label);
+    }
     this.#asked ??= {};
     if (timeoutMs !== undefined && timeoutMs > (this.#timeoutMs ?? 0)) {
       this.#timeoutMs = timeoutMs;

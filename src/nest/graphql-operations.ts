@@ -55,11 +55,15 @@ export class GraphQLOperations implements OnApplicationShutdown {
   }
 
   /** A resolver with options of its own; false when no operation was begun around it, so that nobody would commit. */
-  configure(resolverArguments: readonly unknown[], plan: HandlerPlan): boolean {
+  configure(
+    resolverArguments: readonly unknown[],
+    plan: HandlerPlan,
+    nameClient: (scope: Scope) => void,
+  ): boolean {
     for (const one of resolverArguments) {
       const operation = this.#of(one);
       if (operation === undefined) continue;
-      if (operation !== TAKES_PART) operation.configure(plan);
+      if (operation !== TAKES_PART) operation.configure(plan, nameClient);
       return true;
     }
     return false;

@@ -144,7 +144,8 @@ export class SessionInterceptor implements NestInterceptor {
 
   /** The operation ends when all its resolvers have; each of them only takes part. */
   #inOperation(context: ExecutionContext, next: CallHandler, plan: HandlerPlan): Observable<unknown> {
-    if (!this.operations.configure(context.getArgs(), plan)) refuseUncommitted(plan.label);
+    const name = (scope: Scope): void => nameClient(scope, context, this.databases.settings.readYourWrites);
+    if (!this.operations.configure(context.getArgs(), plan, name)) refuseUncommitted(plan.label);
     return next.handle();
   }
 }

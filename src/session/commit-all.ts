@@ -3,7 +3,8 @@ import { refuseUnfinished } from './end-of-transaction.js';
 import type { Warn } from './session-options.js';
 import { commitInOrder } from './commit-in-order.js';
 import type { Transaction } from './transaction.js';
-import { prepareAll, warnOfUnflushed } from './unstored-work.js';
+import type { CommitOptions } from './transaction-end.js';
+import { prepareAll, type UsedTransactions, warnOfUnflushed } from './unstored-work.js';
 
 export interface CommitAllOptions {
   /** Whether what was not flushed yet is stored first; otherwise `warn` is told of it. */
@@ -13,9 +14,9 @@ export interface CommitAllOptions {
   readonly committed: () => void;
 }
 
-/** @param used - the transactions that were used until now; hooks may use further ones */
+/** Tells no hooks: that is for whoever has ended the rest too. */
 export async function commitAll(
-  used: () => readonly Transaction[],
+  used: UsedTransactions,
   { stores, warn, committed }: CommitAllOptions,
 ): Promise<void> {
   const kept = (): Transaction[] => used().filter(({ state }) => state.rollbackOnly === undefined);
@@ -25,12 +26,19 @@ export async function commitAll(
   const all = kept();
   refuseAny(all);
   if (!stores) warnOfUnflushed(all, warn);
-  const commit = async (transaction: Transaction): Promise<void> => {
-    const lastCheck = (): void => refuseUnfinished(transaction);
-    await transaction.commit({ lastCheck, flushes: stores, expires: false, tells: false });
-    committed();
-  };
-  await commitInOrder(all, commit, refuseUnfinished);
+  const optionsOf = (transaction: Transaction): CommitOptions => ({
+    lastCheck: () => refuseUnfinished(transaction),
+    flushes: stores,
+    expires: false,
+    tells: false,
+  });
+  await commitInOrder(all, {
+    prepare: (transaction) => transaction.end.prepareBranch(optionsOf(transaction)),
+    commit: async (transaction) => {
+      await transaction.commit(optionsOf(transaction));
+      committed();
+    },
+  });
 }
 
 /** All of them, before the first is committed. */

@@ -2,6 +2,12 @@
 import { type CommittedInPart, PartialCommitError, suppress } from '../errors.js';
 import type { Transaction } from './transaction.js';
 
+/** What is done with each. */
+export interface Phases {
+  readonly prepare: (transaction: Transaction) => Promise<void>;
+  readonly commit: (transaction: Transaction) => Promise<void>;
+}
+
 interface Failed {
   readonly transaction: Transaction;
   readonly error: unknown;
@@ -11,15 +17,13 @@ interface Failed {
  * Commits each, in this order, and stops at the first that fails. Where some can be prepared they are, before anything is
  * committed: those that cannot are committed first, and from then on the others are committed whatever fails.
  *
- * @param lastCheck - called when everything was sent and only the end is left; it throws to roll back instead
  * @throws its error where nothing was committed before it, else `SS_ERR_PARTIAL_COMMIT`
  */
 export async function commitInOrder(
   transactions: readonly Transaction[],
-  commit: (transaction: Transaction) => Promise<void>,
-  lastCheck: (transaction: Transaction) => void = () => undefined,
+  { prepare, commit }: Phases,
 ): Promise<void> {
-  await prepareBranches(transactions, lastCheck);
+  await prepareBranches(transactions, prepare);
   const isPrepared = ({ state }: Transaction): boolean => state.isPrepared;
   const prepared = transactions.filter(isPrepared);
   const committed: Transaction[] = [];
@@ -49,13 +53,13 @@ export async function commitInOrder(
 /** One that is alone needs no second phase. */
 async function prepareBranches(
   transactions: readonly Transaction[],
-  lastCheck: (transaction: Transaction) => void,
+  prepare: Phases['prepare'],
 ): Promise<void> {
   const connected = transactions.filter(({ isConnected }) => isConnected);
   if (connected.length < 2) return;
   for (const transaction of connected.filter(({ runner }) => runner.isBranch)) {
     // oxlint-disable-next-line no-await-in-loop
-    await transaction.end.prepareBranch(() => lastCheck(transaction));
+    await prepare(transaction);
   }
 }
 

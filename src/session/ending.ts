@@ -76,7 +76,8 @@ export class Ending {
     }
     // Nothing to undo, but code that outlives a failure must not do by itself what was told to have failed.
     if (completion.kind !== 'value' || (completion.status ?? 0) >= 400) this.scope.outcome = 'rolledBack';
-    this.#left();
+    this.#leave();
+    this.watch.ended();
     return (this.#ending = this.scope.close());
   }
 
@@ -91,18 +92,17 @@ export class Ending {
   }
 
   async #endSoFar(completion: Completion): Promise<void> {
-    const { settleTimeoutMs } = this.options;
     // It is for the application to commit, in what is given out too.
     if (this.#commitMode === 'manual') return;
-    const outcome = this.#decide(completion);
+    const { settleTimeoutMs } = this.options;
     const { storesByItself: stores = true } = optionsOf(this.scope);
-    await commitSoFar(() => this.#transactions, {
-      outcome,
-      settleTimeoutMs,
-      stores,
-      warn: () => undefined,
-      committed: () => undefined,
-    });
+    const outcome = this.#decide(completion);
+    try {
+      await commitSoFar(() => this.#transactions, { outcome, settleTimeoutMs, stores });
+    } catch (error) {
+      this.scope.endedBy ??= error;
+      throw error;
+    }
   }
 
   get #commitMode(): CommitMode {
@@ -189,7 +189,8 @@ export class Ending {
       } finally {
         clearTimeout(this.#timer);
         this.#underWay = [];
-        this.#left();
+        this.#leave();
+        this.watch.ended();
       }
     }
   }
@@ -206,11 +207,6 @@ export class Ending {
     const leftMs = isLimited ? settleTimeoutMs : timeoutMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.cutShort(endTimeout(label, leftMs)), leftMs);
-  }
-
-  #left(): void {
-    this.#leave();
-    this.watch.ended();
   }
 
   /** Of what was used until now; what hooks use is a part of it. */

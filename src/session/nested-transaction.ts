@@ -42,8 +42,17 @@ export class NestedTransaction {
 
   /** Keeps what was done since; the whole transaction still decides. Throws `SS_ERR_TRANSACTION_CLOSED` after the end. */
   async commit(): Promise<void> {
-    if (this.isActive) await this.#others?.commit();
+    if (this.isActive && this.#others !== undefined) {
+      // What cannot be kept here must not be kept there.
+      await this.prepareCommit();
+      await this.#others.commit();
+    }
     return this.#all.commit(this.#savepoint, this.#block);
+  }
+
+  /** @internal */
+  prepareCommit(): Promise<void> {
+    return this.#all.prepareRelease(this.#savepoint);
   }
 
   /** Undoes what was done since. Throws `SS_ERR_TRANSACTION_CLOSED` after the end. */

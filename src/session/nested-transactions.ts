@@ -55,7 +55,19 @@ export class NestedTransactions implements NestedWork {
 
   /** The number of a savepoint; 0, the whole, where there is none or it has ended. */
   depthOf(savepoint: Savepoint | undefined): number {
-    return savepoint === undefined ? 0 : this.#numberOf(savepoint);
+    return savepoint === undefined ? 0 : this.#open.indexOf(savepoint) + 1;
+  }
+
+  /** Stores what is not stored yet; throws where the savepoint (left out: the one around the code) could not be kept. */
+  async prepareRelease(savepoint = this.around): Promise<void> {
+    if (savepoint !== undefined) await this.transaction.inTurn(() => this.#prepareRelease(savepoint));
+  }
+
+  async #prepareRelease(savepoint: Savepoint): Promise<void> {
+    const { objects, state } = this.transaction;
+    state.refuseSpoilt();
+    state.refuseFailedInside(this.depthOf(savepoint));
+    await objects.flushInTurn();
   }
 
   /** Opens a savepoint that stays until its handle, or one around it, ends. */
@@ -181,13 +193,10 @@ export class NestedTransactions implements NestedWork {
   }
 
   async #release(savepoint: Savepoint): Promise<void> {
-    const { state, objects } = this.transaction;
-    const number = this.#numberOf(savepoint);
-    state.refuseSpoilt();
-    state.refuseFailedInside(number);
-    await objects.flushInTurn();
+    const number = this.depthOf(savepoint);
+    await this.#prepareRelease(savepoint);
     await this.transaction.send(`RELEASE SAVEPOINT ${savepoint.name}`);
-    objects.released(number);
+    this.transaction.objects.released(number);
     this.transaction.startedHooks?.released(number);
     this.#close(savepoint);
   }
@@ -195,7 +204,7 @@ export class NestedTransactions implements NestedWork {
   /** Where the server has lost the whole transaction there is no savepoint to go back to. */
   async #rollBack(savepoint: Savepoint): Promise<void> {
     const { state } = this.transaction;
-    const number = this.#numberOf(savepoint);
+    const number = this.depthOf(savepoint);
     const canRollBack = number > 0 && state.canRollBackTo(number);
     this.#close(savepoint);
     if (!canRollBack) return;
@@ -224,10 +233,6 @@ export class NestedTransactions implements NestedWork {
       );
       throw error;
     }
-  }
-
-  #numberOf(savepoint: Savepoint): number {
-    return this.#open.indexOf(savepoint) + 1;
   }
 
   /** A savepoint ends together with everything opened after it. */

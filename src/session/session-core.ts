@@ -77,7 +77,14 @@ export class SessionCore {
     ownTogetherOf = (session) => session.#together(({ isKnown }) => !isKnown);
     partFromOthers = (session) => (session.#others = undefined);
     notFoundOf = (session) => session.#binding?.notFound ?? notFoundError;
-    recordedOf = (session) => session.#binding?.recordedQueries ?? [];
+    recordedOf = (session) => {
+      const own = session.#binding?.recordedQueries ?? [];
+      if (session.#others === undefined) return own;
+      return session.#others
+        .flatMap((other) => other.session.#binding?.recordedQueries ?? [])
+        .concat(own)
+        .toSorted((one, another) => one.endTime - another.endTime);
+    };
     promised = (session, work) => {
       if (session.#binding === undefined) return work();
       const { block, pending } = session.#bound;

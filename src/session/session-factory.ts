@@ -40,7 +40,7 @@ export class SessionFactory {
   #settings: FactorySettings;
   #endingOptions: EndingOptions;
   #binds: Binds<ReachedDatabase> | undefined;
-  readonly #signals = new ModelSignals();
+  #signals = new ModelSignals();
 
   /** @internal */
   constructor(target: DataSource | Engine | undefined, options: SessionFactoryOptions | undefined) {
@@ -124,7 +124,12 @@ export class SessionFactory {
 
   #givenBinds(): Binds<ReachedDatabase> | undefined {
     const name = this.#settings.name ?? DEFAULT_NAME;
-    const others = bindsWith(this.#settings, (engine, options) => new SessionFactory(engine, options));
+    const others = bindsWith(this.#settings, (engine, options) => {
+      const other = new SessionFactory(engine, options);
+      // Nobody else has that factory: who listens here is told of what it stores.
+      other.#signals = this.#signals;
+      return other;
+    });
     if (others === undefined) return undefined;
     const all = [{ name, factory: this, entities: [] }, ...others];
     return new Binds(name, () => all);

@@ -98,13 +98,13 @@ export class SessionBase extends ConvenientSession implements SessionApi {
 
   async prepare(): Promise<void> {
     this.#bound.refuseAfterEnd();
-    await prepareTogether(transactionsOf(this));
+    await prepareTogether(() => transactionsOf(this));
   }
 
   async commit(): Promise<void> {
     this.#bound.refuseAfterEnd();
-    const transactions = transactionsOf(this);
-    await (transactions.length === 1 ? this.#bound.commit() : commitTogether(transactions));
+    const reaches = bindingOf(this).binds !== undefined;
+    await (reaches ? commitTogether(() => transactionsOf(this)) : this.#bound.commit());
   }
 
   async rollback(): Promise<void> {

@@ -10,7 +10,7 @@ import {
   transactionOf,
 } from './session-core.js';
 import type { Transaction } from './transaction.js';
-import { prepareAll } from './unstored-work.js';
+import { type UsedTransactions, prepareAll } from './unstored-work.js';
 
 /** Of the session and those that were used through it, in the order of their commits. */
 export function transactionsOf(session: SessionCore): readonly Transaction[] {
@@ -27,31 +27,36 @@ function startedOf(sessions: readonly SessionCore[]): readonly Transaction[] {
 }
 
 /** Everything is flushed before the first is committed; where one is refused, the others are rolled back. */
-export async function commitTogether(transactions: readonly Transaction[]): Promise<void> {
-  for (const { state } of transactions) state.refuseCommit();
+export async function commitTogether(current: UsedTransactions): Promise<void> {
+  for (const { state } of current()) state.refuseCommit();
   try {
-    await prepareAll(() => transactions, true);
-    await commitInOrder(transactions, (transaction) => transaction.commit({ tells: false }));
+    await prepareAll(current, true);
+    for (const { state } of current()) state.refuseCommit();
+    await commitInOrder(current(), {
+      prepare: ({ end }) => end.prepareBranch(),
+      commit: (transaction) => transaction.commit({ tells: false }),
+    });
   } catch (error) {
-    await rollBackActive(transactions, error);
+    // One that is alone waits for rollback(), as it would by itself.
+    if (current().length > 1) await rollBackActive(current(), error);
     throw error;
   } finally {
     // oxlint-disable-next-line no-await-in-loop
-    for (const { startedHooks } of transactions) await startedHooks?.tell();
+    for (const { startedHooks } of current()) await startedHooks?.tell();
   }
 }
 
 /** The first phase of all of them; where one is refused, the others are rolled back. */
-export async function prepareTogether(transactions: readonly Transaction[]): Promise<void> {
-  for (const { nested, settings } of transactions) {
+export async function prepareTogether(current: UsedTransactions): Promise<void> {
+  for (const { nested, settings } of current()) {
     if (settings.twoPhase !== true || nested.depth > 0) throw new IllegalStateChangeError(NOT_TWO_PHASE);
   }
   try {
-    await prepareAll(() => transactions, true);
+    await prepareAll(current, true);
     // oxlint-disable-next-line no-await-in-loop
-    for (const { end } of transactions) await end.prepareBranch();
+    for (const { end } of current()) await end.prepareBranch();
   } catch (error) {
-    await rollBackActive(transactions, error);
+    await rollBackActive(current(), error);
     throw error;
   }
 }
@@ -86,6 +91,13 @@ export async function eachOf(
 /** Runs `work` behind a savepoint in each database that was begun; what is begun inside is undone as a whole. */
 export async function nestTogether<T>(session: SessionCore, work: () => Promise<T>): Promise<T> {
   const around = begunBefore(session);
+  const checked = async (): Promise<T> => {
+    const result = await work();
+    // Before the first savepoint is released, which nothing undoes by itself any more.
+    // oxlint-disable-next-line no-await-in-loop
+    for (const { nested } of around) await nested.prepareRelease();
+    return result;
+  };
   const released: { readonly transaction: Transaction; readonly depth: number }[] = [];
   const behindAll = around.reduceRight<() => Promise<T>>(
     (inner, transaction) => async () => {
@@ -94,7 +106,7 @@ export async function nestTogether<T>(session: SessionCore, work: () => Promise<
       released.push({ transaction, depth });
       return result;
     },
-    work,
+    checked,
   );
   try {
     return await behindAll();
@@ -124,7 +136,10 @@ export async function openTogether(
     for (const handle of handles) if (handle.isActive) await end(handle);
   };
   return {
-    commit: () => each((handle) => handle.commit()),
+    commit: async () => {
+      await each((handle) => handle.prepareCommit());
+      await each((handle) => handle.commit());
+    },
     rollback: async () => {
       await each((handle) => handle.rollback());
       await rollBackNew(session, around);

@@ -73,14 +73,14 @@ export class TransactionEnd {
   }
 
   /** The first of two phases. Where nothing was begun nothing is prepared. */
-  async prepareBranch(lastCheck?: () => void): Promise<void> {
+  async prepareBranch({ flushes = true, lastCheck }: CommitOptions = {}): Promise<void> {
     await this.transaction.turns.exclusively('prepare()', async () => {
       const { state } = this.transaction;
-      await this.#prepare(true);
+      await this.#prepare(flushes);
       state.refuseCommit();
       if (!this.transaction.isConnected || !this.transaction.runner.isBranch || state.isPrepared) return;
       try {
-        await this.#lastLook(true, lastCheck);
+        await this.#lastLook(flushes, lastCheck);
         await this.transaction.runner.prepare();
         state.prepared();
       } catch (error) {

@@ -2,11 +2,14 @@
 import type { Warn } from './session-options.js';
 import type { Transaction } from './transaction.js';
 
+/** Those that were used until now; hooks may use further ones. */
+export type UsedTransactions = () => readonly Transaction[];
+
 /**
  * Of all databases, before the first is committed: hooks are asked, and everything is stored. They may use all the sessions of
  * the unit of work, also such as nobody has used before.
  */
-export async function prepareAll(used: () => readonly Transaction[], flushes: boolean): Promise<void> {
+export async function prepareAll(used: UsedTransactions, flushes: boolean): Promise<void> {
   let prepared = 0;
   for (let transactions = used(); transactions.length > prepared; transactions = used()) {
     const current = transactions;

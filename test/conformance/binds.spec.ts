@@ -185,6 +185,51 @@ describe.each(PAIRS)('%s and %s', (firstKind, secondKind) => {
     ]);
   });
 
+  /** What makes a savepoint one that cannot be kept. */
+  const FAILURES = {
+    'a part that had joined it': async () => {
+      const part = session.transactional(() => Promise.reject(new Error('a part')));
+      await expect(part).rejects.toThrow('a part');
+    },
+    'the flush at its end': async () => session.add(note('a')),
+  };
+
+  it.each(Object.entries(FAILURES))(
+    'a savepoint that cannot be kept in one is undone in both, and the work goes on: %s has failed',
+    async (_, fail) => {
+      await session.run(async () => {
+        session.addAll([note('a'), report('a')]);
+        await session.flush();
+        const nested = session.beginNested(async () => {
+          session.add(report('b'));
+          await fail();
+        });
+        await expect(nested).rejects.toThrow(/joined|unique|duplicate/i);
+        session.addAll([note('c'), report('c')]);
+      });
+      expect((await own.manager.find(Note)).map(({ text }) => text)).toEqual(['a', 'c']);
+      expect((await reporting.manager.find(Report)).map(({ title }) => title)).toEqual(['a', 'c']);
+    },
+  );
+
+  it.each(Object.entries(FAILURES))(
+    'so is one that was opened as a handle: %s has failed',
+    async (_, fail) => {
+      await session.run(async () => {
+        session.addAll([note('a'), report('a')]);
+        await session.flush();
+        const savepoint = await session.beginNested();
+        session.add(report('b'));
+        await fail();
+        await expect(savepoint.commit()).rejects.toThrow(/joined|unique|duplicate/i);
+        await savepoint.rollback();
+        session.addAll([note('c'), report('c')]);
+      });
+      expect((await own.manager.find(Note)).map(({ text }) => text)).toEqual(['a', 'c']);
+      expect((await reporting.manager.find(Report)).map(({ title }) => title)).toEqual(['a', 'c']);
+    },
+  );
+
   it('setRollbackOnly is of both, whichever was used first', async () => {
     await session.run(async () => {
       session.add(note('n'));
