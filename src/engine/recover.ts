@@ -122,6 +122,10 @@ function branchOf(engine: Engine, row: Row): InDoubtBranch[] {
 }
 
 async function ask<T>(engine: Engine, sql: string): Promise<T> {
-  await using connection = await engine.rawConnection();
-  return await connection.query<T>(sql);
+  const connection = await engine.rawConnection();
+  try {
+    return await connection.query<T>(sql);
+  } finally {
+    await connection.close();
+  }
 }

@@ -39,8 +39,8 @@ onEach(['mariadb', 'postgres', 'sqljs'], (database) => {
     expect([await stored(), booted.liveScopes()]).toEqual([['a'], 0]);
   });
 
-  it('outside of it the session is refused', () => {
-    expect(() => session.execute(INSERT, { text: 'a' })).toThrow(NoActiveScopeError);
+  it('outside of it the session is refused', async () => {
+    await expect(session.execute(INSERT, { text: 'a' })).rejects.toBeInstanceOf(NoActiveScopeError);
   });
 
   it('idle() waits for what the command has left behind', async () => {
