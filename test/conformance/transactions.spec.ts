@@ -9,7 +9,8 @@ import { QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ALL_KINDS, onEach, SERVERS } from '../support/databases.js';
 import { loseAtCommit } from '../support/plain-and-ours.js';
-import { INSERT_USER, type Users, users } from '../support/users.js';
+import { connectionNumber, INSERT_USER, type Users, users } from '../support/users.js';
+import { waitsForLock } from '../support/waits-for-lock.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const DUPLICATE = { name: 'again', nick: 'x' };
@@ -219,14 +220,9 @@ onEach(['mariadb'], (database) => {
     await survivor.execute("UPDATE users SET name = 'by the survivor' WHERE id = 2");
     await victim.execute(INSERT_USER, named('before the savepoint'));
     await victim.execute("UPDATE users SET name = 'by the victim' WHERE id = 1");
+    const blocked = await connectionNumber(survivor, database);
     const waiting = survivor.execute("UPDATE users SET name = 'by the survivor' WHERE id = 1");
-    await waitUntil('the survivor waits for the victim', async () => {
-      const found = await database.ask(
-        `SELECT 1 FROM information_schema.innodb_trx t JOIN information_schema.processlist p
-           ON p.id = t.trx_mysql_thread_id WHERE p.user = '${database.user}' AND t.trx_state = 'LOCK WAIT'`,
-      );
-      return found.length > 0;
-    });
+    await waitUntil('the survivor waits for the victim', () => waitsForLock(database, blocked));
     const block = victim.beginNested(() =>
       victim.execute("UPDATE users SET name = 'by the victim' WHERE id = 2"),
     );
