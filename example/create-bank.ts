@@ -1,11 +1,11 @@
 /** Puts the application together; the tests start the same one. */
-import { type INestApplication, ValidationPipe } from '@nestjs/common';
+import { type INestApplication, type NestApplicationOptions, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { BankModule } from './bank.module.js';
 
-export async function createBank(): Promise<INestApplication> {
-  const app = await NestFactory.create(BankModule);
+export async function createBank(options: NestApplicationOptions = {}): Promise<INestApplication> {
+  const app = await NestFactory.create(BankModule, options);
   configureBank(app);
   return app;
 }

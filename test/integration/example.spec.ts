@@ -49,7 +49,8 @@ onEach(KINDS, (database) => {
 
   beforeEach(async () => {
     useEnvironment(database);
-    app = await createBank();
+    // Otherwise a boot that fails would end the process, and say nothing.
+    app = await createBank({ abortOnError: false });
     await app.listen(0, '127.0.0.1');
     const work = app.get(ActiveWork, { strict: false });
     const { dataSource } = app.get(ScopedSession).sessionFactory.engine!;
