@@ -1,12 +1,16 @@
 /** Which database the bank uses: the one that the environment names, else one in memory. */
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { dataSourceOptionsFromEnv, NoDataSourceError } from 'nestjs-scoped-session';
+import { Account } from '../accounts/account.entity.js';
+import { AuditEntry } from '../audit/audit-entry.entity.js';
+import { Entry } from '../transfers/entry.entity.js';
 
 export function databaseOptions(): TypeOrmModuleOptions {
   // synchronize makes the tables; a real application has migrations.
   return {
     ...fromEnvironment(),
-    autoLoadEntities: true,
+    // By name: autoLoadEntities also takes those of every other application of the process, such as a test's.
+    entities: [Account, AuditEntry, Entry],
     synchronize: true,
     retryAttempts: 1,
   };
